@@ -1,0 +1,1 @@
+"""State machines: pure functions and tables. Nothing here imports trio, opens a socket or reads a clock."""

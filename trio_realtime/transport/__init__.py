@@ -1,0 +1,1 @@
+"""Wires that carry whole messages."""

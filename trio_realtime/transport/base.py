@@ -1,0 +1,131 @@
+"""The transport seam: whole messages in, whole messages out, nothing of the protocol above.
+
+A *wire* is one open connection. A *connector* opens one: it is an async context manager function of a
+:class:`WireRequest`. The two built in are :func:`trio_realtime.transport.trio_websocket.connect` and
+:func:`trio_realtime.transport.memory.connector`; any function of the same shape can take their place.
+"""
+
+from __future__ import annotations
+
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
+from typing import TypeAlias
+
+import attrs
+
+__all__ = ["Connector", "TransportConfig", "Wire", "WireRequest", "WireStatistics"]
+
+
+@attrs.frozen(kw_only=True)
+class TransportConfig:
+    """Limits and deadlines of one connection. Times are in seconds; None turns a deadline off.
+
+    Attributes:
+        handshake_timeout: TCP, TLS and WebSocket handshake together (10: a healthy service answers in one).
+        ping_interval: pause between our own pings (20, the value that servers commonly use).
+        ping_timeout: how long the peer may be silent after a ping (20).
+        close_timeout: how long the closing handshake may take (2: a close must not delay a shutdown).
+        send_timeout: how long the peer may accept no data (10) before the connection counts as lost.
+        max_size: largest incoming message in bytes (16 MiB); a larger one closes the connection with 1009.
+        ssl_context: used for ``wss://``; None makes the default one, which checks certificates.
+        allow_insecure_key: let credentials go over plain ``ws://`` to another host than loopback.
+    """
+
+    handshake_timeout: float | None = 10.0
+    ping_interval: float | None = 20.0
+    ping_timeout: float | None = 20.0
+    close_timeout: float = 2.0
+    send_timeout: float | None = 10.0
+    max_size: int | None = 16 * 1024 * 1024
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    allow_insecure_key: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class WireRequest:
+    """What a connector needs to open a wire.
+
+    Attributes:
+        url: ``ws://`` or ``wss://``, with its query.
+        headers: extra request headers; never shown in a repr.
+        config: limits and deadlines.
+    """
+
+    url: str
+    headers: Mapping[str, str] = attrs.field(default=MappingProxyType({}), repr=False)
+    config: TransportConfig = TransportConfig()
+
+
+@attrs.frozen(kw_only=True)
+class WireStatistics:
+    """Counters of a wire.
+
+    Attributes:
+        bytes_sent, bytes_received: on the socket, framing included (in memory: of the messages).
+        messages_sent, messages_received: whole messages.
+        last_received: trio clock of the last read, in seconds.
+        latency: the last ping's round trip in seconds, or None.
+    """
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    messages_sent: int = 0
+    messages_received: int = 0
+    last_received: float = 0.0
+    latency: float | None = None
+
+
+class Wire(ABC):
+    """One open connection that carries whole messages both ways."""
+
+    @abstractmethod
+    async def send(self, message: str | bytes) -> None:
+        """Send one text message (``bytes`` is UTF-8 that is sent as text).
+
+        A checkpoint. A cancellation leaves the message unsent or wholly sent, never cut.
+
+        Raises:
+            RealtimeConnectionError: the connection has ended; ``code`` says how.
+            RealtimeTimeoutError: the peer accepted no data for ``send_timeout`` (name ``"send"``); the wire is closed.
+        """
+
+    @abstractmethod
+    async def receive(self) -> str | bytes:
+        """Give the next whole message: ``str`` for a text message, ``bytes`` for a binary one.
+
+        A checkpoint. A cancellation loses nothing. What arrived before the end is given before the error.
+
+        Raises:
+            RealtimeConnectionError: the connection has ended; ``code`` is the close code of the peer
+                (1006 where there was no close frame, 1009 after a message over the limit).
+            RealtimeTimeoutError: the peer is silent (name ``"heartbeat"``).
+        """
+
+    @abstractmethod
+    def receive_nowait(self) -> str | bytes | None:
+        """Give the next message if one is there already, else None. Not a checkpoint; raises nothing."""
+
+    @abstractmethod
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Close with the closing handshake, within ``close_timeout``. Idempotent.
+
+        A checkpoint. When cancelled it closes at once, without waiting for the peer.
+        """
+
+    @abstractmethod
+    def statistics(self) -> WireStatistics:
+        """The counters now."""
+
+
+Connector: TypeAlias = Callable[[WireRequest], AbstractAsyncContextManager[Wire]]
+"""Opens a wire for the length of an ``async with`` block and closes it at its end.
+
+Raises:
+    HandshakeRejected: the server answered with a status other than 101.
+    RealtimeConnectionError: refused, no such host, TLS failure, closed during the handshake.
+    RealtimeTimeoutError: no wire within ``handshake_timeout`` (name ``"connect"``).
+    UserError: a header value or URL part that cannot be sent.
+"""
