@@ -1,0 +1,439 @@
+"""Configuration: of a run, of a model connection and of the model's behaviour.
+
+Each class can be given as itself or as a dict of the same keys; a misspelled key is a UserError that names it and what
+was meant. A setting that is left out (``NOT_GIVEN``) is not sent; None where None is allowed means ``null``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import attrs
+
+from trio_realtime._structure import NOT_GIVEN, NotGiven, Opaque
+from trio_realtime.audio import AudioFormat, RealtimePlaybackTracker
+
+if TYPE_CHECKING:
+    from trio_realtime.guardrails import InputGuardrail, OutputGuardrail
+    from trio_realtime.handoffs import Handoff
+    from trio_realtime.hooks import RealtimeRunHooks
+    from trio_realtime.tools import FunctionTool
+    from trio_realtime.tools.results import ToolErrorFormatterArgs
+else:  # at run time these are opaque: they belong to higher layers
+    InputGuardrail = OutputGuardrail = Handoff = RealtimeRunHooks = FunctionTool = ToolErrorFormatterArgs = Opaque
+
+__all__ = [
+    "DeliverySettings",
+    "Limits",
+    "RealtimeAudioConfig",
+    "RealtimeAudioInputConfig",
+    "RealtimeAudioOutputConfig",
+    "RealtimeCustomVoice",
+    "RealtimeGuardrailsSettings",
+    "RealtimeInputAudioNoiseReductionConfig",
+    "RealtimeInputAudioTranscriptionConfig",
+    "RealtimeModelConfig",
+    "RealtimeModelName",
+    "RealtimeModelTracingConfig",
+    "RealtimePrompt",
+    "RealtimeReasoningConfig",
+    "RealtimeRunConfig",
+    "RealtimeSessionModelSettings",
+    "RealtimeToolExecutionConfig",
+    "RealtimeTurnDetectionConfig",
+    "RealtimeUserInput",
+    "RealtimeUserInputImage",
+    "RealtimeUserInputMessage",
+    "RealtimeUserInputText",
+    "RealtimeVoice",
+    "ReconnectPolicy",
+    "Timeouts",
+    "ToolErrorFormatter",
+]
+
+RealtimeModelName: TypeAlias = str
+"""The name of a realtime model, for example ``"gpt-realtime-2.1"``."""
+
+InputAudioFormat: TypeAlias = str | Mapping[str, object] | AudioFormat
+ToolErrorFormatter: TypeAlias = "Callable[[ToolErrorFormatterArgs], str | None | Awaitable[str | None]]"
+"""Gives the text that the model sees for a rejected tool call; None means the default text."""
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeCustomVoice:
+    """A voice of the account's own, by its id."""
+
+    id: str
+
+
+RealtimeVoice: TypeAlias = str | RealtimeCustomVoice | Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class RealtimePrompt:
+    """A prompt stored at the service: its id, version and variables."""
+
+    id: str
+    version: str | None | NotGiven = NOT_GIVEN
+    variables: Mapping[str, Any] | None | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeInputAudioTranscriptionConfig:
+    """How the user's speech is transcribed."""
+
+    language: str | NotGiven = NOT_GIVEN
+    model: str | NotGiven = NOT_GIVEN
+    prompt: str | NotGiven = NOT_GIVEN
+    keywords: Sequence[str] | NotGiven = NOT_GIVEN
+    languages: Sequence[str] | NotGiven = NOT_GIVEN
+    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeInputAudioNoiseReductionConfig:
+    """Noise reduction for a near microphone (headset) or a far one (laptop, room)."""
+
+    type: Literal["near_field", "far_field"] | NotGiven = NOT_GIVEN
+
+
+def _camel(name: str) -> Any:
+    return attrs.field(default=NOT_GIVEN, metadata={"aliases": (name,)})
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeTurnDetectionConfig:
+    """How the server finds the ends of the user's turns. Six keys are also accepted in camelCase.
+
+    Attributes:
+        type: by silence (``"server_vad"``) or by meaning (``"semantic_vad"``).
+        create_response: answer when a turn ends.
+        interrupt_response: cancel the answer when the user begins to speak.
+        eagerness: how soon ``semantic_vad`` answers.
+        threshold: 0 to 1, how loud speech must be.
+        prefix_padding_ms, silence_duration_ms: audio kept before speech; silence that ends it.
+        idle_timeout_ms: silence after which the model speaks first.
+        model_version: the detector's version.
+    """
+
+    type: Literal["semantic_vad", "server_vad"] | NotGiven = NOT_GIVEN
+    create_response: bool | NotGiven = _camel("createResponse")
+    eagerness: Literal["auto", "low", "medium", "high"] | NotGiven = NOT_GIVEN
+    interrupt_response: bool | NotGiven = _camel("interruptResponse")
+    prefix_padding_ms: int | NotGiven = _camel("prefixPaddingMs")
+    silence_duration_ms: int | NotGiven = _camel("silenceDurationMs")
+    threshold: float | NotGiven = NOT_GIVEN
+    idle_timeout_ms: int | None | NotGiven = _camel("idleTimeoutMs")
+    model_version: str | NotGiven = _camel("modelVersion")
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAudioInputConfig:
+    """The user's audio. None for noise_reduction, transcription or turn_detection turns it off."""
+
+    format: InputAudioFormat | NotGiven = NOT_GIVEN
+    noise_reduction: RealtimeInputAudioNoiseReductionConfig | None | NotGiven = NOT_GIVEN
+    transcription: RealtimeInputAudioTranscriptionConfig | None | NotGiven = NOT_GIVEN
+    turn_detection: RealtimeTurnDetectionConfig | None | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAudioOutputConfig:
+    """The model's audio: format, voice, and speed (0.25 to 1.5)."""
+
+    format: InputAudioFormat | NotGiven = NOT_GIVEN
+    voice: str | RealtimeCustomVoice | Mapping[str, Any] | NotGiven = NOT_GIVEN
+    speed: float | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAudioConfig:
+    """Audio both ways."""
+
+    input: RealtimeAudioInputConfig | None | NotGiven = NOT_GIVEN
+    output: RealtimeAudioOutputConfig | None | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeReasoningConfig:
+    """How much a reasoning model thinks: ``"minimal"``, ``"low"``, ``"medium"``, ``"high"``, ``"xhigh"`` or a new word."""
+
+    effort: str | None | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelTracingConfig:
+    """How the service's own traces of the session are named and grouped."""
+
+    workflow_name: str | NotGiven = NOT_GIVEN
+    group_id: str | NotGiven = NOT_GIVEN
+    metadata: Mapping[str, Any] | NotGiven = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeSessionModelSettings:
+    """How the model behaves: the ``session`` object of the protocol, flat or nested.
+
+    ``audio`` is the nested way; ``voice``, ``speed``, ``input_audio_format``, ``output_audio_format``,
+    ``input_audio_transcription``, ``input_audio_noise_reduction`` and ``turn_detection`` are flat ways to say the same,
+    and the nested way wins. ``extra`` is merged into the session object as it is.
+    """
+
+    model_name: RealtimeModelName | NotGiven = NOT_GIVEN
+    instructions: str | NotGiven = NOT_GIVEN
+    prompt: RealtimePrompt | None | NotGiven = NOT_GIVEN
+    modalities: Sequence[Literal["text", "audio"]] | NotGiven = NOT_GIVEN
+    output_modalities: Sequence[Literal["text", "audio"]] | NotGiven = NOT_GIVEN
+    audio: RealtimeAudioConfig | NotGiven = NOT_GIVEN
+    voice: str | RealtimeCustomVoice | Mapping[str, Any] | NotGiven = NOT_GIVEN
+    speed: float | NotGiven = NOT_GIVEN
+    max_output_tokens: int | Literal["inf"] | NotGiven = NOT_GIVEN
+    input_audio_format: InputAudioFormat | NotGiven = NOT_GIVEN
+    output_audio_format: InputAudioFormat | NotGiven = NOT_GIVEN
+    input_audio_transcription: RealtimeInputAudioTranscriptionConfig | None | NotGiven = NOT_GIVEN
+    input_audio_noise_reduction: RealtimeInputAudioNoiseReductionConfig | None | NotGiven = NOT_GIVEN
+    turn_detection: RealtimeTurnDetectionConfig | None | NotGiven = NOT_GIVEN
+    tool_choice: str | Mapping[str, Any] | None | NotGiven = NOT_GIVEN
+    parallel_tool_calls: bool | NotGiven = NOT_GIVEN
+    reasoning: RealtimeReasoningConfig | NotGiven = NOT_GIVEN
+    tools: Sequence[FunctionTool] | NotGiven = NOT_GIVEN
+    handoffs: Sequence[Handoff] | NotGiven = NOT_GIVEN
+    tracing: RealtimeModelTracingConfig | Literal["auto"] | None | NotGiven = NOT_GIVEN
+    truncation: Literal["auto", "disabled"] | Mapping[str, Any] | NotGiven = NOT_GIVEN
+    include: Sequence[str] | NotGiven = NOT_GIVEN
+    extra: Mapping[str, Any] | NotGiven = NOT_GIVEN
+
+    def overlaid(self, other: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
+        """Give these settings with those that ``other`` gives in their place."""
+        changes = {
+            field.name: value
+            for field in attrs.fields(RealtimeSessionModelSettings)
+            if (value := getattr(other, field.name)) is not NOT_GIVEN
+        }
+        return attrs.evolve(self, **changes)
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserInputText:
+    """A text part of a user message."""
+
+    type: Literal["input_text"] = "input_text"
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserInputImage:
+    """An image part of a user message: a ``data:`` or ``https:`` URL and the wanted detail."""
+
+    type: Literal["input_image"] = "input_image"
+    image_url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserInputMessage:
+    """A user message of several parts."""
+
+    type: Literal["message"] = "message"
+    role: Literal["user"] = "user"
+    content: Sequence[RealtimeUserInputText | RealtimeUserInputImage]
+
+
+RealtimeUserInput: TypeAlias = str | RealtimeUserInputMessage | Mapping[str, Any]
+"""What ``send_message`` takes: text, or a message, or the message as a dict."""
+
+HeadersCallable: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
+KeyCallable: TypeAlias = Callable[[], str | Awaitable[str]]
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelConfig:
+    """What a connection is made with. Neither the key nor the headers are ever shown.
+
+    Attributes:
+        api_key: the key, or a function (sync or async) that gives it; else the environment's ``OPENAI_API_KEY``.
+        url: the whole endpoint; a query of its own is kept, and nothing is added to it.
+        headers: sent instead of the ``Authorization`` header that the key would make.
+        initial_model_settings: settings to begin with; they beat the agent's at connect.
+        playback_tracker: says what was really played; without it playback is assumed to be at once and in real time.
+        call_id: attach to a running (SIP) call.
+        auth: async function that gives headers, asked again on every connection; beats ``api_key`` and ``headers``.
+        dialect: event names of a compatible server, ``{"their.name": "our.name"}``. Accepted; no dialect is built yet.
+    """
+
+    api_key: str | KeyCallable | None = attrs.field(default=None, repr=False)
+    url: str | None = attrs.field(default=None, repr=False)
+    headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
+    initial_model_settings: RealtimeSessionModelSettings = RealtimeSessionModelSettings()
+    playback_tracker: RealtimePlaybackTracker | None = None
+    call_id: str | None = None
+    auth: HeadersCallable | None = attrs.field(default=None, repr=False)
+    dialect: Mapping[str, str] | None = None
+    timeouts: Timeouts | None = attrs.field(default=None, metadata={"internal": True}, repr=False)
+
+
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and value <= 0:
+        raise ValueError(f"{attribute.name} must be more than 0, not {value}")
+
+
+def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and value < 0:
+        raise ValueError(f"{attribute.name} must not be less than 0, not {value}")
+
+
+@attrs.frozen(kw_only=True)
+class ReconnectPolicy:
+    """How a lost connection is made again. Accepted; reconnection itself is not built yet.
+
+    Attributes:
+        max_attempts: tries before giving up (5).
+        initial_delay, max_delay: seconds before the second try, and at most (0.5 and 8: quick, then kind to a server
+            that is coming back).
+        jitter: share of each delay that is random (0.25: clients of one outage spread out).
+        before_expiry: seconds before the service's time limit at which a new connection is made (60).
+    """
+
+    max_attempts: int = attrs.field(default=5, validator=_positive)
+    initial_delay: float = attrs.field(default=0.5, validator=_positive)
+    max_delay: float = attrs.field(default=8.0, validator=_positive)
+    jitter: float = attrs.field(default=0.25, validator=_not_negative)
+    before_expiry: float = attrs.field(default=60.0, validator=_not_negative)
+
+
+@attrs.frozen(kw_only=True)
+class DeliverySettings:
+    """How much may wait for an application that does not keep up, and what happens beyond it.
+
+    Attributes:
+        max_buffered_ms: audio that may wait, in milliseconds (180,000: longer than any single reply).
+        max_buffered_bytes: everything that may wait, in bytes (16 MiB: more than 180 s of audio with its events).
+        overflow: ``"drop_oldest"`` drops whole audio events and counts them (a late sound is worth nothing);
+            ``"error"`` ends the session with SlowConsumer; ``"block"`` stops reading the connection for at most
+            ``max_block_ms``, then ends with SlowConsumer: meanwhile no ping is answered and no interruption or
+            confirmation can be seen. Events other than audio are never dropped; when they alone exceed the bytes, the
+            session ends with SlowConsumer.
+        max_block_ms: see above (5,000: well under any server's ping timeout).
+    """
+
+    max_buffered_ms: int = attrs.field(default=180_000, validator=_positive)
+    max_buffered_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    overflow: Literal["drop_oldest", "error", "block"] = "drop_oldest"
+    max_block_ms: int = attrs.field(default=5_000, validator=_not_negative)
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeGuardrailsSettings:
+    """When output guardrails run and what follows.
+
+    Attributes:
+        debounce_text_length: characters between two checks of a growing text (100: about one spoken sentence).
+        on_error: a guardrail that raises counts as tripped (``"trip"``: fail closed) or is passed over (``"skip"``).
+        hold_audio: keep audio until its words have passed. Accepted; not built yet.
+        max_hold_ms: longest hold. Accepted; not built yet.
+        recovery: what follows a trip: None sends the model a message that names the guardrail, text replaces that
+            message.
+        timeout: seconds that one guardrail may take before it counts as one that raised (10: a check by another
+            model fits in; the end of a turn waits for its last check).
+    """
+
+    debounce_text_length: int = attrs.field(default=100, validator=_positive)
+    on_error: Literal["trip", "skip"] = "trip"
+    hold_audio: bool = False
+    max_hold_ms: int | None = attrs.field(default=None, validator=_positive)
+    recovery: str | None = None
+    timeout: float | None = attrs.field(default=10.0, validator=_positive)
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeToolExecutionConfig:
+    """How tools are run.
+
+    Attributes:
+        pre_approval_tool_input_guardrails: run input guardrails before an approval is asked for, as well as after.
+        max_concurrency: tools that run at the same time (None: no limit but their own).
+        default_timeout: seconds for a tool that has no timeout of its own (None: none).
+        on_interrupt, on_handoff: ``"keep"`` lets running tools finish, ``"cancel"`` will cancel them. Accepted;
+            ``"cancel"`` is not built yet.
+        approval_timeout: seconds that a call waits for approval before it is rejected (None: as long as the session).
+        deadline: seconds for a whole call, waiting included. Accepted; not built yet.
+    """
+
+    pre_approval_tool_input_guardrails: bool = False
+    max_concurrency: int | None = attrs.field(default=None, validator=_positive)
+    default_timeout: float | None = attrs.field(default=None, validator=_positive)
+    on_interrupt: Literal["keep", "cancel"] = "keep"
+    on_handoff: Literal["keep", "cancel"] = "keep"
+    approval_timeout: float | None = attrs.field(default=None, validator=_positive)
+    deadline: float | None = attrs.field(default=None, validator=_positive)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Caps on a session, in seconds and tokens. Accepted; not built yet."""
+
+    max_seconds: float | None = attrs.field(default=None, validator=_positive)
+    max_tokens: int | None = attrs.field(default=None, validator=_positive)
+    max_idle: float | None = attrs.field(default=None, validator=_positive)
+
+
+@attrs.frozen(kw_only=True)
+class Timeouts:
+    """Deadlines of a session's own waits, in seconds.
+
+    Attributes:
+        connect: from entering the session to its confirmed configuration (15: handshake and two round trips, with
+            room for a slow network).
+        close: leaving the session (5): running hooks, the writer's last message, the closing handshake.
+        configure: until a session update is confirmed (10); None does not wait, for servers that never confirm.
+        response: until a response that was asked for begins, or the one in its way shows life (30).
+        heartbeat: silence of the server, pings included, after which the connection is lost (None: the transport's
+            own ping_interval and ping_timeout).
+        hook: how long one hook may take (5).
+    """
+
+    connect: float = attrs.field(default=15.0, validator=_positive)
+    close: float = attrs.field(default=5.0, validator=_positive)
+    configure: float | None = attrs.field(default=10.0, validator=_positive)
+    response: float | None = attrs.field(default=30.0, validator=_positive)
+    heartbeat: float | None = attrs.field(default=None, validator=_positive)
+    hook: float = attrs.field(default=5.0, validator=_positive)
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeRunConfig:
+    """How sessions of a runner behave.
+
+    Attributes:
+        model_settings: settings for every agent; the agent's own instructions, tools and handoffs beat them.
+        output_guardrails: run on every agent's words, beside the agent's own.
+        guardrails_settings: see there.
+        tracing_disabled: do not let the service trace.
+        async_tool_calls: run tool calls side by side; False runs them one after another, in order.
+        tool_execution: see there.
+        tool_error_formatter: makes the text that the model sees for a rejected tool call.
+        raw_events: also deliver every model event as ``raw_model_event``, the server's own events among them.
+        reconnect: see there; None turns reconnection off.
+        delivery: see there.
+        hooks: called at the turns of every agent.
+        input_guardrails, gate_input: screen the user's words. Accepted; not built yet.
+        limits: see there.
+        timeouts: see there.
+    """
+
+    model_settings: RealtimeSessionModelSettings = RealtimeSessionModelSettings()
+    output_guardrails: Sequence[OutputGuardrail[Any]] = ()
+    guardrails_settings: RealtimeGuardrailsSettings = RealtimeGuardrailsSettings()
+    tracing_disabled: bool = False
+    async_tool_calls: bool = True
+    tool_execution: RealtimeToolExecutionConfig = RealtimeToolExecutionConfig()
+    tool_error_formatter: Callable[[ToolErrorFormatterArgs[Any]], Any] | None = None
+    raw_events: bool = False
+    reconnect: ReconnectPolicy | None = ReconnectPolicy()
+    delivery: DeliverySettings = DeliverySettings()
+    hooks: RealtimeRunHooks[Any] | None = None
+    input_guardrails: Sequence[InputGuardrail[Any]] = ()
+    gate_input: bool = False
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()

@@ -1,0 +1,87 @@
+"""The model layer's interface: what anything must offer that a session can talk through.
+
+A *model* is a factory: it holds configuration only and is safe to share between any number of sessions. A *connection*
+is one live conversation. A session reads a connection from one task and sends from one other, so that a connection
+needs no lock of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from math import inf
+from typing import ClassVar, Self
+
+from trio_realtime.config import RealtimeModelConfig
+from trio_realtime.model_events import RealtimeModelEvent
+from trio_realtime.model_inputs import RealtimeModelSendEvent
+
+__all__ = ["RealtimeConnection", "RealtimeModel"]
+
+
+class RealtimeConnection(ABC):
+    """One live conversation with a model: an async iterator of model events, with a way to send."""
+
+    confirms_configuration: ClassVar[bool] = False
+    """Whether each session update is answered by a ``session_updated`` or ``config_rejected`` event with its id.
+
+    If so, a session waits for the answer.
+    """
+
+    @abstractmethod
+    async def send_event(self, event: RealtimeModelSendEvent) -> None:
+        """Send ``event`` to the model.
+
+        Called by one task at a time. A cancellation must leave the event unsent or wholly sent.
+
+        Raises:
+            UserError: the event cannot be sent as it is.
+            RealtimeConnectionError: the connection has ended.
+        """
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> RealtimeModelEvent:
+        """Give the next event. A cancellation loses nothing.
+
+        Raises:
+            StopAsyncIteration: the connection has ended in an orderly way.
+            RealtimeConnectionError: it has ended otherwise.
+        """
+
+    def next_nowait(self) -> RealtimeModelEvent | None:
+        """Give the next event if one is there already, else None. Not a checkpoint; overriding it saves time in bursts."""
+        return None
+
+    def next_deadline(self) -> float:
+        """Give the time on trio's clock at which :meth:`expire` wants to be called; ``inf`` for never."""
+        return inf
+
+    def expire(self, now: float) -> Sequence[RealtimeModelEvent]:
+        """Give the events that the passing of time has caused; ``now`` is on trio's clock, in seconds."""
+        del now
+        return ()
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connection, in bounded time. Idempotent; when cancelled it closes at once."""
+
+
+class RealtimeModel(ABC):
+    """Makes connections. Implement :meth:`connect` to plug in another model layer."""
+
+    @abstractmethod
+    def connect(self, config: RealtimeModelConfig) -> AbstractAsyncContextManager[RealtimeConnection]:
+        """Give an async context manager whose block holds a live, configured connection.
+
+        Args:
+            config: what to connect with; ``config.initial_model_settings`` are the whole settings to begin with.
+
+        Raises (on entering):
+            RealtimeConnectionError: no connection could be made.
+            ConfigRejected: the server refused the settings.
+            UserError: the configuration is at fault.
+        """
