@@ -1,0 +1,324 @@
+"""The local history: items in the server's order, merged from whatever the events say of them.
+
+Rules:
+
+* an item stands right after the item that its ``previous_item_id`` names, whatever the order of arrival;
+* what an update does not know (a transcript, an image) it does not take away;
+* a status only moves forward;
+* a delta costs the same however long the conversation is: it is kept apart and folded in when somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, TypeAlias
+
+import attrs
+from pyrsistent import PVector, pvector
+
+from trio_realtime.items import (
+    AssistantAudio,
+    AssistantContent,
+    AssistantMessageItem,
+    AssistantText,
+    InputAudio,
+    InputImage,
+    InputText,
+    ItemStatus,
+    RealtimeItem,
+    RealtimeToolCallItem,
+    UserContent,
+    UserMessageItem,
+)
+
+__all__ = ["Change", "Conversation", "PartKind", "merge_items"]
+
+Change: TypeAlias = Literal["added", "updated", "unchanged"]
+PartKind: TypeAlias = Literal["user_audio", "assistant_audio", "assistant_text"]
+"""Which kind of words a delta carries."""
+
+_FIRST: Final = "root"
+"""The protocol's name for the place before the first item."""
+
+
+@attrs.define
+class _Words:
+    """The words of one part of an item as far as they have come."""
+
+    kind: PartKind
+    text: str = ""
+    final: bool = False
+
+
+class Conversation:
+    """The items of a conversation and their order."""
+
+    def __init__(self) -> None:
+        self._items: PVector[RealtimeItem] = pvector()
+        self._place: dict[str, int] = {}
+        self._anchor: dict[str, str] = {}
+        self._weak: set[str] = set()
+        self._followers: dict[str, list[str]] = {}
+        self._deleted: dict[str, str] = {}
+        self._words: dict[str, dict[int, _Words]] = {}
+        self._unfolded: set[str] = set()
+        self._calls: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._place
+
+    def get(self, item_id: str) -> RealtimeItem | None:
+        """Give an item as it is now, or None."""
+        if item_id not in self._place:
+            return None
+        self._fold(item_id)
+        return self._items[self._place[item_id]]
+
+    def call_item(self, call_id: str) -> RealtimeToolCallItem | None:
+        """Give the item of a tool call, or None."""
+        item = self.get(self._calls.get(call_id, ""))
+        return item if isinstance(item, RealtimeToolCallItem) else None
+
+    def snapshot(self) -> Sequence[RealtimeItem]:
+        """Give all items in order, as a sequence that never changes. The cost does not depend on its length."""
+        for item_id in tuple(self._unfolded):
+            self._fold(item_id)
+        return self._items
+
+    def upsert(self, item: RealtimeItem, *, anchored: bool = False) -> Change:
+        """Add an item, or merge what is newly known of it.
+
+        Args:
+            item: the item; its ``previous_item_id`` counts only if ``anchored``.
+            anchored: the place is the server's word; None as previous item then means the first place.
+        """
+        item_id = item.item_id
+        if item_id in self._deleted:
+            return "unchanged"
+        if isinstance(item, RealtimeToolCallItem) and item.call_id is not None:
+            self._calls.setdefault(item.call_id, item_id)
+        if item_id not in self._place:
+            self._insert(item, anchored=anchored)
+            self._unfolded.update({item_id} & self._words.keys())
+            return "added"
+        self._fold(item_id)
+        old = self._items[self._place[item_id]]
+        merged = merge_items(old, item)
+        if anchored:
+            merged = attrs.evolve(merged, previous_item_id=item.previous_item_id)
+        if merged != old:
+            self._items = self._items.set(self._place[item_id], merged)
+        if anchored:
+            self._reanchor(item_id, item.previous_item_id or _FIRST)
+        return "unchanged" if merged == old else "updated"
+
+    def delete(self, item_id: str) -> bool:
+        """Take an item away; what followed it stays where it is. Says whether there was one."""
+        if item_id not in self._place:
+            return False
+        anchor = self._anchor.pop(item_id)
+        siblings = self._followers[anchor]
+        at = siblings.index(item_id)
+        heirs = self._followers.pop(item_id, [])
+        siblings[at : at + 1] = heirs
+        for heir in heirs:
+            self._anchor[heir] = anchor
+        self._deleted[item_id] = anchor
+        self._weak.discard(item_id)
+        self._words.pop(item_id, None)
+        self._unfolded.discard(item_id)
+        self._arrange(other.item_id for other in self._items if other.item_id != item_id)
+        return True
+
+    def add_words(self, item_id: str, index: int, delta: str, kind: PartKind) -> str:
+        """Append words to part ``index`` of an item, and give all words of that part."""
+        words = self._part(item_id, index, kind)
+        if not words.final:
+            words.text += delta
+            self._unfolded.add(item_id)
+        return words.text
+
+    def finish_words(self, item_id: str, index: int, text: str, kind: PartKind) -> Change:
+        """Set the final words of part ``index`` of an item; of a user item, that also completes it."""
+        added = item_id not in self._place
+        words = self._part(item_id, index, kind)
+        known = words.final and words.text == text
+        words.text, words.final = text, True
+        self._unfolded.add(item_id)
+        if kind == "user_audio" and item_id in self._place:
+            item = self._items[self._place[item_id]]
+            if isinstance(item, UserMessageItem) and item.status in (None, "in_progress"):
+                self._items = self._items.set(self._place[item_id], attrs.evolve(item, status="completed"))
+                known = False
+        return "added" if added and item_id in self._place else "unchanged" if known else "updated"
+
+    def complete_call(self, call_id: str, output: str) -> RealtimeToolCallItem | None:
+        """Complete a tool call's item with its output, and give it; None if there is no such item."""
+        item = self.call_item(call_id)
+        if item is None:
+            return None
+        done = attrs.evolve(item, status="completed", output=output)
+        self._items = self._items.set(self._place[item.item_id], done)
+        return done
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def _part(self, item_id: str, index: int, kind: PartKind) -> _Words:
+        if item_id not in self._place and item_id not in self._deleted:
+            message = UserMessageItem if kind == "user_audio" else AssistantMessageItem
+            self._insert(message(item_id=item_id, status="in_progress"), anchored=False)
+        return self._words.setdefault(item_id, {}).setdefault(index, _Words(kind))
+
+    def _fold(self, item_id: str) -> None:
+        if item_id not in self._unfolded:
+            return
+        self._unfolded.discard(item_id)
+        place = self._place.get(item_id)
+        if place is None:
+            return
+        item = self._items[place]
+        for index, words in self._words[item_id].items():
+            item = _with_words(item, index, words)
+        self._items = self._items.set(place, item)
+        remaining = {index: words for index, words in self._words[item_id].items() if not words.final}
+        if remaining:
+            self._words[item_id] = remaining
+        else:
+            del self._words[item_id]
+
+    # -- order ---------------------------------------------------------------------------------------------------
+
+    def _insert(self, item: RealtimeItem, *, anchored: bool) -> None:
+        item_id = item.item_id
+        last = self._items[-1].item_id if self._items else _FIRST
+        anchor = (item.previous_item_id or _FIRST) if anchored else last
+        anchor = self._living(anchor)
+        if not anchored:
+            self._weak.add(item_id)
+        self._anchor[item_id] = anchor
+        self._followers.setdefault(anchor, []).append(item_id)
+        self._place[item_id] = len(self._items)
+        self._items = self._items.append(item)
+        if item_id in self._followers or (anchor != last and (anchor == _FIRST or anchor in self._place)):
+            self._sort()
+
+    def _reanchor(self, item_id: str, anchor: str) -> None:
+        anchor = self._living(anchor)
+        self._weak.discard(item_id)
+        old = self._anchor[item_id]
+        if anchor in (old, item_id):
+            return
+        self._followers[old].remove(item_id)
+        self._anchor[item_id] = anchor
+        self._followers.setdefault(anchor, []).append(item_id)
+        self._sort()
+
+    def _living(self, anchor: str) -> str:
+        while anchor in self._deleted:
+            anchor = self._deleted[anchor]
+        return anchor
+
+    def _sort(self) -> None:
+        """Depth first along the anchors, the latest arrival first: what a server gets by inserting one by one."""
+        order: dict[str, None] = {}
+        roots = [_FIRST, *(anchor for anchor in self._followers if anchor != _FIRST and anchor not in self._anchor)]
+        for root in roots:
+            stack = list(self._followers.get(root, ()))
+            while stack:
+                item_id = stack.pop()
+                if item_id not in order:
+                    order[item_id] = None
+                    stack.extend(self._followers.get(item_id, ()))
+        order.update(dict.fromkeys(item.item_id for item in self._items))  # a ring of anchors: keep as it came
+        self._arrange(order)
+
+    def _arrange(self, order: Iterable[str]) -> None:
+        items = {item.item_id: item for item in self._items}
+        self._items = pvector(items[item_id] for item_id in order)
+        self._place = {item.item_id: place for place, item in enumerate(self._items)}
+
+
+def _forward(old: ItemStatus | None, new: ItemStatus | None) -> ItemStatus | None:
+    return new if old in (None, "in_progress") and new is not None else old
+
+
+def merge_items(old: RealtimeItem, new: RealtimeItem) -> RealtimeItem:
+    """Give what both say of one item: the newer wins where it knows something; a change of role replaces."""
+    if isinstance(old, RealtimeToolCallItem) and isinstance(new, RealtimeToolCallItem):
+        return attrs.evolve(
+            new,
+            status="completed" if "completed" in (old.status, new.status) else _forward(old.status, new.status),
+            output=old.output if new.output is None else new.output,
+            arguments=new.arguments or old.arguments,
+            name=new.name or old.name,
+            call_id=new.call_id or old.call_id,
+            previous_item_id=old.previous_item_id,
+        )
+    if isinstance(old, RealtimeToolCallItem) or isinstance(new, RealtimeToolCallItem) or old.role != new.role:
+        return new
+    status = _forward(old.status, new.status)
+    if isinstance(old, UserMessageItem) and isinstance(new, UserMessageItem):
+        return attrs.evolve(old, status=status, content=_merge_user(old.content, new.content))
+    if isinstance(old, AssistantMessageItem) and isinstance(new, AssistantMessageItem):
+        return attrs.evolve(old, status=status, content=_merge_assistant(old.content, new.content))
+    return attrs.evolve(new, status=status, content=new.content or old.content, previous_item_id=old.previous_item_id)
+
+
+def _merge_user(old: tuple[UserContent, ...], new: tuple[UserContent, ...]) -> tuple[UserContent, ...]:
+    if not new:
+        return old
+    images = [part for part in old if isinstance(part, InputImage)]
+    if images and not any(isinstance(part, InputImage) for part in new):
+        old = tuple(part for part in old if not isinstance(part, InputImage))
+    else:
+        images = []
+    merged: list[UserContent] = [*images]
+    for index, part in enumerate(new):
+        before = old[index] if index < len(old) else None
+        if isinstance(part, InputAudio) and isinstance(before, InputAudio):
+            part = InputAudio(transcript=part.transcript or before.transcript, audio=part.audio or before.audio)
+        elif isinstance(part, InputText) and isinstance(before, InputText):
+            part = part if part.text is not None else before
+        elif isinstance(part, InputImage) and isinstance(before, InputImage):
+            part = part if part.image_url else before
+        merged.append(part)
+    return tuple(merged)
+
+
+def _merge_assistant(
+    old: tuple[AssistantContent, ...], new: tuple[AssistantContent, ...]
+) -> tuple[AssistantContent, ...]:
+    merged: list[AssistantContent] = []
+    for index, part in enumerate(new):
+        before = old[index] if index < len(old) else None
+        if isinstance(part, AssistantAudio) and isinstance(before, AssistantAudio):
+            part = AssistantAudio(transcript=part.transcript or before.transcript, audio=part.audio or before.audio)
+        elif isinstance(part, AssistantText) and isinstance(before, AssistantText):
+            part = part if part.text else before
+        merged.append(part)
+    return (*merged, *old[len(new) :])
+
+
+def _with_words(item: RealtimeItem, index: int, words: _Words) -> RealtimeItem:
+    """Put words into a part of an item; parts that have not come yet are made."""
+    if isinstance(item, UserMessageItem) and words.kind == "user_audio":
+        user = list(item.content)
+        user += [InputAudio()] * (index + 1 - len(user))
+        part = user[index]
+        if isinstance(part, InputAudio):
+            user[index] = attrs.evolve(part, transcript=words.text)
+        return attrs.evolve(item, content=tuple(user))
+    if isinstance(item, AssistantMessageItem) and words.kind != "user_audio":
+        spoken = words.kind == "assistant_audio"
+        parts = list(item.content)
+        parts += [AssistantAudio() if spoken else AssistantText()] * (index + 1 - len(parts))
+        before = parts[index]
+        if isinstance(before, AssistantAudio):
+            parts[index] = attrs.evolve(before, transcript=words.text)
+        else:
+            parts[index] = attrs.evolve(before, text=words.text)
+        return attrs.evolve(item, content=tuple(parts))
+    return item

@@ -1,0 +1,196 @@
+"""The buffer between a session and one reader of its events: bounded, with a policy for each class of event.
+
+Audio may be dropped or purged, everything else is kept in order. An interruption goes before whatever waits. A *hold*
+keeps what comes after it back until it is released (the last check of a turn's words), without stopping the session.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias
+
+import attrs
+
+from trio_realtime.config import DeliverySettings
+from trio_realtime.events import RealtimeAudio, RealtimeSessionEvent
+
+__all__ = ["BufferStatistics", "EventBuffer", "Hold", "Overflow"]
+
+Overflow: TypeAlias = Literal["audio", "control"]
+"""What there is too much of."""
+
+_EVENT_BYTES = 512  # an event without its payload, with its place in the buffer: measured, rounded up
+
+
+class Hold:
+    """Keeps what comes after it back until it is released. Made by the session, put into every reader's buffer."""
+
+    __slots__ = ("released",)
+
+    def __init__(self) -> None:
+        self.released = False
+
+
+@attrs.frozen(kw_only=True)
+class BufferStatistics:
+    """Counters of one reader's buffer: what waits now, at most, and what was dropped."""
+
+    events: int = 0
+    bytes: int = 0
+    audio_ms: float = 0.0
+    peak_bytes: int = 0
+    dropped_events: int = 0
+    dropped_ms: float = 0.0
+    purged_events: int = 0
+
+
+@attrs.define
+class _Entry:
+    event: RealtimeSessionEvent | Hold
+    size: int = 0
+    audio_ms: float = 0.0
+
+
+class EventBuffer:
+    """Events that one reader has not taken yet.
+
+    Args:
+        settings: the bounds and what happens beyond them.
+        wanted: the event classes to keep; None for all.
+    """
+
+    def __init__(self, settings: DeliverySettings, wanted: tuple[type[RealtimeSessionEvent], ...] | None = None) -> None:
+        self.settings = settings
+        self.wanted = wanted
+        self.begun = False
+        self._entries: deque[_Entry] = deque()
+        self._first: deque[_Entry] = deque()
+        self._bytes = 0
+        self._audio_ms = 0.0
+        self._audio_bytes = 0
+        self._peak = 0
+        self._dropped = 0
+        self._dropped_ms = 0.0
+        self._purged = 0
+
+    def __len__(self) -> int:
+        return len(self._entries) + len(self._first)
+
+    def wants(self, kind: type[RealtimeSessionEvent]) -> bool:
+        """Say whether this reader selects events of that class."""
+        return self.wanted is None or issubclass(kind, self.wanted)
+
+    def put(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
+        """Append an event; say what there is too much of, after the policy has done what it may.
+
+        Args:
+            event: the event.
+            size: bytes of its payload.
+            audio_ms: length of its audio.
+        """
+        entry = _Entry(event, size + _EVENT_BYTES, audio_ms)
+        self._entries.append(entry)
+        self._count(entry, 1)
+        self._peak = max(self._peak, self._bytes)
+        if self._bytes <= self.settings.max_buffered_bytes and self._audio_ms <= self.settings.max_buffered_ms:
+            return None
+        if not self.begun:
+            self._drop(lambda _: True)
+            return None
+        if self.settings.overflow == "drop_oldest":
+            self._drop(lambda candidate: candidate.audio_ms > 0)
+            return "control" if self._bytes > self.settings.max_buffered_bytes else None
+        control = self._bytes - self._audio_bytes
+        return "control" if control > self.settings.max_buffered_bytes else "audio"
+
+    def put_first(self, event: RealtimeSessionEvent) -> None:
+        """Put an event before everything that waits, after others that were put there."""
+        entry = _Entry(event, _EVENT_BYTES)
+        self._first.append(entry)
+        self._count(entry, 1)
+
+    def hold(self, hold: Hold) -> None:
+        """Keep back what comes from here on until ``hold`` is released."""
+        self._entries.append(_Entry(hold))
+
+    def insert_before(self, hold: Hold, events: Iterable[tuple[RealtimeSessionEvent, int]]) -> None:
+        """Put events with their sizes where ``hold`` stands, so that they come before what it keeps back."""
+        place = next((i for i, entry in enumerate(self._entries) if entry.event is hold), None)
+        for event, size in events:
+            entry = _Entry(event, size + _EVENT_BYTES)
+            if place is None:
+                self._entries.append(entry)
+            else:
+                self._entries.insert(place, entry)
+                place += 1
+            self._count(entry, 1)
+
+    def pop(self) -> RealtimeSessionEvent | None:
+        """Take the next event, or None if there is none or a hold keeps it back."""
+        if self._first:
+            entry = self._first.popleft()
+            self._count(entry, -1)
+            assert not isinstance(entry.event, Hold)
+            return entry.event
+        while self._entries:
+            entry = self._entries[0]
+            if isinstance(entry.event, Hold):
+                if not entry.event.released:
+                    return None
+                self._entries.popleft()
+                continue
+            self._entries.popleft()
+            self._count(entry, -1)
+            return entry.event
+        return None
+
+    def purge_audio(self, response_id: str | None) -> None:
+        """Remove undelivered audio of a response; None for all."""
+
+        def stale(entry: _Entry) -> bool:
+            return isinstance(entry.event, RealtimeAudio) and response_id in (None, entry.event.response_id)
+
+        kept: deque[_Entry] = deque()
+        for entry in self._entries:
+            if stale(entry):
+                self._count(entry, -1)
+                self._purged += 1
+            else:
+                kept.append(entry)
+        self._entries = kept
+
+    def is_full(self) -> bool:
+        """Say whether more waits than may."""
+        return self._bytes > self.settings.max_buffered_bytes or self._audio_ms > self.settings.max_buffered_ms
+
+    def statistics(self) -> BufferStatistics:
+        """Give the counters now."""
+        return BufferStatistics(
+            events=len(self),
+            bytes=self._bytes,
+            audio_ms=self._audio_ms,
+            peak_bytes=self._peak,
+            dropped_events=self._dropped,
+            dropped_ms=self._dropped_ms,
+            purged_events=self._purged,
+        )
+
+    def _count(self, entry: _Entry, sign: int) -> None:
+        self._bytes += sign * entry.size
+        if entry.audio_ms:
+            self._audio_ms += sign * entry.audio_ms
+            self._audio_bytes += sign * entry.size
+
+    def _drop(self, may_go: Callable[[_Entry], bool]) -> None:
+        """Drop the oldest that may go until the bounds hold, but never the newest."""
+        kept: list[_Entry] = []
+        while len(self._entries) > 1 and self.is_full():
+            entry = self._entries.popleft()
+            if isinstance(entry.event, Hold) or not may_go(entry):
+                kept.append(entry)
+                continue
+            self._count(entry, -1)
+            self._dropped += 1
+            self._dropped_ms += entry.audio_ms
+        self._entries.extendleft(reversed(kept))
