@@ -1,0 +1,118 @@
+"""The incoming side of a wire: messages that have arrived and, behind them, how the connection ended."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.transport.endings import Ending
+
+__all__ = ["MAX_BUFFERED", "Inbox", "as_text", "text_bytes"]
+
+MAX_BUFFERED = 16 * 1024 * 1024
+"""How many bytes of messages a wire holds for its reader before it stops reading (16 MiB, one message of the default limit)."""
+
+
+class Inbox:
+    """A queue that is bounded in bytes and keeps its order up to and including the end.
+
+    Its bound is soft: one message always goes in, whatever its size, so what is held is at most the bound and one
+    message more. Not for the application: wires are built on it.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BUFFERED) -> None:
+        self.ending: Ending | None = None
+        self._max_bytes = max_bytes
+        self._messages: deque[str | bytes] = deque()
+        self._bytes = 0
+        self._readers = trio.lowlevel.ParkingLot()
+        self._writers = trio.lowlevel.ParkingLot()
+
+    @property
+    def full(self) -> bool:
+        """Whether the bound is reached."""
+        return self._bytes >= self._max_bytes
+
+    def put(self, message: str | bytes) -> None:
+        """Append a message and wake one reader. After the end it does nothing."""
+        if self.ending is not None:
+            return
+        self._messages.append(message)
+        self._bytes += len(message)
+        self._readers.unpark()
+
+    def end(self, ending: Ending) -> bool:
+        """Record how the connection ended and wake everybody. The first end counts; returns whether this is it."""
+        if self.ending is not None:
+            return False
+        self.ending = ending
+        self._readers.unpark_all()
+        self._writers.unpark_all()
+        return True
+
+    def wake_writers(self) -> None:
+        """Wake those who wait in :meth:`changed`."""
+        self._writers.unpark_all()
+
+    async def changed(self) -> None:
+        """Wait until something was taken out, the end came or somebody called :meth:`wake_writers`. A checkpoint."""
+        await self._writers.park()
+
+    def receive_nowait(self) -> str | bytes | None:
+        """Take the next message if there is one. Not a checkpoint."""
+        if not self._messages:
+            return None
+        message = self._messages.popleft()
+        self._bytes -= len(message)
+        if self._writers:
+            self._writers.unpark_all()
+        return message
+
+    async def receive(self) -> str | bytes:
+        """Take the next message. A checkpoint; a cancellation takes nothing.
+
+        Raises:
+            RealtimeConnectionError, RealtimeTimeoutError: the end was reached; all messages before it were given.
+        """
+        if self._messages or self.ending is not None:
+            await trio.lowlevel.checkpoint()
+        while True:
+            message = self.receive_nowait()
+            if message is not None:
+                return message
+            if self.ending is not None:
+                raise self.ending.error()
+            await self._readers.park()
+
+
+def as_text(message: str | bytes) -> str:
+    """Give the text of a message that is to be sent.
+
+    Raises:
+        UserError: bytes that are not UTF-8.
+        UserTypeError: neither ``str`` nor ``bytes``.
+    """
+    if isinstance(message, str):
+        return message
+    if not isinstance(message, bytes):
+        raise UserTypeError(f"a message is str or bytes, not {type(message).__name__}")
+    try:
+        return message.decode()
+    except UnicodeDecodeError as exc:
+        raise UserError(f"a message given as bytes has to be UTF-8, byte {exc.start} is not") from None
+
+
+def text_bytes(text: str) -> int:
+    """Count the bytes of a text in UTF-8.
+
+    Raises:
+        UserError: the text has a lone surrogate, which UTF-8 cannot carry.
+    """
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as exc:
+        raise UserError(f"the message has a lone surrogate at position {exc.start}, which cannot be sent") from None
