@@ -49,12 +49,12 @@ class WireRequest:
     """What a connector needs to open a wire.
 
     Attributes:
-        url: ``ws://`` or ``wss://``, with its query.
+        url: ``ws://`` or ``wss://``, with its query (which a repr leaves out).
         headers: extra request headers; never shown in a repr.
         config: limits and deadlines.
     """
 
-    url: str
+    url: str = attrs.field(repr=lambda url: repr(url.partition("?")[0]))
     headers: Mapping[str, str] = attrs.field(default=MappingProxyType({}), repr=False)
     config: TransportConfig = TransportConfig()
 
@@ -89,7 +89,9 @@ class Wire(ABC):
 
         Raises:
             RealtimeConnectionError: the connection has ended; ``code`` says how.
-            RealtimeTimeoutError: the peer accepted no data for ``send_timeout`` (name ``"send"``); the wire is closed.
+            RealtimeTimeoutError: the peer accepted no data for ``send_timeout`` (name ``"send"``), or is silent
+                (``"heartbeat"``); the wire is dead from then on.
+            UserError: the message cannot be sent as UTF-8 text; the wire lives.
         """
 
     @abstractmethod
@@ -100,8 +102,9 @@ class Wire(ABC):
 
         Raises:
             RealtimeConnectionError: the connection has ended; ``code`` is the close code of the peer
-                (1006 where there was no close frame, 1009 after a message over the limit).
-            RealtimeTimeoutError: the peer is silent (name ``"heartbeat"``).
+                (1005 where its close frame had none, 1006 where there was no close frame, 1009 after a message over
+                the limit), or our own after :meth:`aclose`. 1000 is an error here too.
+            RealtimeTimeoutError: the peer is silent (name ``"heartbeat"``), or accepted no data (``"send"``).
         """
 
     @abstractmethod
@@ -110,9 +113,15 @@ class Wire(ABC):
 
     @abstractmethod
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the closing handshake, within ``close_timeout``. Idempotent.
+        """Close with the closing handshake, within ``close_timeout``. Idempotent: the first end of a connection counts.
+
+        Callers that wait in :meth:`receive` or :meth:`send` get a RealtimeConnectionError with this code at once. What
+        had arrived before can still be received.
 
         A checkpoint. When cancelled it closes at once, without waiting for the peer.
+
+        Raises:
+            UserError: the code or the reason cannot be sent (see RFC 6455, 7.4 and 5.5).
         """
 
     @abstractmethod

@@ -6,11 +6,13 @@ one for each.
 
 from __future__ import annotations
 
+from typing import cast
+
 import attrs
 
 from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, UserError
 
-__all__ = ["ABNORMAL", "TOO_BIG", "Ending", "check_close"]
+__all__ = ["ABNORMAL", "TOO_BIG", "Ending", "check_close", "leaves", "only_tells_of_an_end"]
 
 ABNORMAL = 1006
 """The code of RFC 6455 for an end without a close frame. It is never sent."""
@@ -123,3 +125,16 @@ def check_close(code: int, reason: str) -> None:
         raise UserError("the close reason cannot be encoded as UTF-8") from None
     if size > _REASON_BYTES:
         raise UserError(f"the close reason has {size} bytes, {_REASON_BYTES} fit into a close frame")
+
+
+def leaves(exc: BaseException) -> list[BaseException]:
+    """List the exceptions that are no groups: all that are inside a group, or the one itself."""
+    if not isinstance(exc, BaseExceptionGroup):
+        return [exc]
+    group = cast("BaseExceptionGroup[BaseException]", exc)
+    return [leaf for part in group.exceptions for leaf in leaves(part)]
+
+
+def only_tells_of_an_end(exc: BaseException) -> bool:
+    """Tell whether an exception, or all there is in a group, says no more than that a connection is over."""
+    return all(isinstance(leaf, RealtimeConnectionError | RealtimeTimeoutError) for leaf in leaves(exc))

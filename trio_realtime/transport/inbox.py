@@ -12,7 +12,7 @@ from trio_realtime.transport.endings import Ending
 __all__ = ["MAX_BUFFERED", "Inbox", "as_text", "text_bytes"]
 
 MAX_BUFFERED = 16 * 1024 * 1024
-"""How many bytes of messages a wire holds for its reader before it stops reading (16 MiB, one message of the default limit)."""
+"""How many bytes of messages a wire holds for its reader before it stops reading (16 MiB)."""
 
 
 class Inbox:
@@ -87,7 +87,7 @@ class Inbox:
             await self._readers.park()
 
 
-def as_text(message: str | bytes) -> str:
+def as_text(message: object) -> str:
     """Give the text of a message that is to be sent.
 
     Raises:

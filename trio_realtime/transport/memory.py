@@ -6,7 +6,7 @@ when cut, errors from a closed wire, a send that waits for a peer that does not 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -15,13 +15,13 @@ import trio
 from trio_realtime.errors import (
     AgentsException,
     HandshakeRejected,
-    RealtimeConnectionError,
     RealtimeTimeoutError,
 )
 from trio_realtime.transport.base import Connector, TransportConfig, Wire, WireRequest, WireStatistics
-from trio_realtime.transport.endings import TOO_BIG, Ending, check_close
+from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, only_tells_of_an_end
 from trio_realtime.transport.handshakes import rejection
 from trio_realtime.transport.inbox import MAX_BUFFERED, Inbox, as_text, text_bytes
+from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.request_check import check_request
 
 __all__ = ["Authorize", "MemoryWire", "Serve", "connector", "memory_wire_pair"]
@@ -33,6 +33,9 @@ class MemoryWire(Wire):
     """One end of a pair; made by :func:`memory_wire_pair`.
 
     What it lacks of a WebSocket wire is what needs a network: there are no pings and no latency.
+
+    Attributes:
+        on_use: called whenever this end is used; a server accepts by that.
     """
 
     def __init__(self, config: TransportConfig, max_buffered: int) -> None:
@@ -40,12 +43,19 @@ class MemoryWire(Wire):
         self._inbox = Inbox(max_buffered)
         self._stalled = False
         self._peer = self
-        self._on_use: Callable[[], object] | None = None
+        self.on_use: Callable[[], object] | None = None
         self._bytes_sent = 0
         self._bytes_received = 0
         self._messages_sent = 0
         self._messages_received = 0
         self._last_received = trio.current_time()
+
+    @classmethod
+    def pair(cls, config: TransportConfig, max_buffered: int) -> tuple[MemoryWire, MemoryWire]:
+        """Make two connected wires; see :func:`memory_wire_pair`."""
+        client, server = cls(config, max_buffered), cls(config, max_buffered)
+        client._peer, server._peer = server, client
+        return client, server
 
     @property
     def ended(self) -> bool:
@@ -110,13 +120,14 @@ class MemoryWire(Wire):
         self._stalled = False
         self._inbox.wake_writers()
 
-    def _close_now(self, ending: Ending, peer_ending: Ending) -> None:
+    def end_both(self, ending: Ending, peer_ending: Ending) -> None:
+        """End the connection at once, each side with an ending of its own. The first ending of a side counts."""
         self._inbox.end(ending)
         self._peer._inbox.end(peer_ending)
 
     def _use(self) -> None:
-        if self._on_use is not None:
-            self._on_use()
+        if self.on_use is not None:
+            self.on_use()
 
     async def _send(self, message: str | bytes, size: int) -> None:
         self._use()
@@ -130,7 +141,7 @@ class MemoryWire(Wire):
                 while self._must_wait():
                     await peer._inbox.changed()
             if scope.cancelled_caught and timeout is not None:
-                self._close_now(Ending.stalled(timeout), Ending.lost("the peer gave up sending"))
+                self.end_both(Ending.stalled(timeout), Ending.lost("the peer gave up sending"))
         if self._inbox.ending is not None:
             raise self._inbox.ending.error()
         self._bytes_sent += size
@@ -145,7 +156,7 @@ class MemoryWire(Wire):
         self._last_received = trio.current_time()
         self._bytes_received += size
         if limit is not None and size > limit:
-            self._close_now(Ending.too_big(limit), Ending.closed(TOO_BIG, "message too big"))
+            self.end_both(Ending.too_big(limit), Ending.closed(TOO_BIG, "message too big"))
             return
         self._messages_received += 1
         self._inbox.put(message)
@@ -163,9 +174,7 @@ def memory_wire_pair(
     Returns:
         The client's end and the server's.
     """
-    client, server = MemoryWire(config, max_buffered), MemoryWire(config, max_buffered)
-    client._peer, server._peer = server, client
-    return client, server
+    return MemoryWire.pair(config, max_buffered)
 
 
 Serve: TypeAlias = Callable[[Wire, WireRequest], Awaitable[None]]
@@ -179,8 +188,8 @@ def connector(serve: Serve, *, authorize: Authorize | None = None, max_buffered:
     """Make a connector that runs the server beside the client, in memory.
 
     Each connection runs ``serve(wire, request)`` as a task for the length of the client's block. When the block ends
-    the client closes with 1000; ``serve`` has ``close_timeout`` to notice and is cancelled then. ``serve`` returning closes
-    with 1000, raising with 1011; what it raised is the ``__cause__`` of the client's error.
+    the client closes with 1000; ``serve`` has ``close_timeout`` to notice and is cancelled then. A ``serve`` that
+    returns closes with 1000, one that raises with 1011; what it raised is the ``__cause__`` of the client's error.
 
     Args:
         serve: the server's part. Without ``authorize`` it accepts the client by its first use of the wire, which has
@@ -190,23 +199,11 @@ def connector(serve: Serve, *, authorize: Authorize | None = None, max_buffered:
     """
 
     @asynccontextmanager
-    async def connect(request: WireRequest) -> AsyncIterator[Wire]:
+    async def connect(request: WireRequest) -> AsyncGenerator[Wire, None]:
         check_request(request)
         link = _Link(serve, authorize, request, max_buffered)
-        parked: BaseException | None = None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(link.run)
-            try:
-                await link.wait_accepted()
-                yield link.client
-            except BaseException as exc:  # noqa: BLE001 - raised again behind the nursery, which would wrap it
-                parked = exc
-            await link.leave()
-        try:
-            if parked is not None:
-                raise parked
-        finally:
-            del parked
+        async with beside(link.run, ready=link.wait_accepted, leave=link.leave):
+            yield link.client
 
     return connect
 
@@ -223,7 +220,7 @@ class _Link:
         self._settled = trio.Event()
         self._accepted = False
         self._failure: AgentsException | None = None
-        self.server._on_use = self._accept
+        self.server.on_use = self._accept
 
     async def run(self) -> None:
         with self._scope:
@@ -233,7 +230,7 @@ class _Link:
                 self._crashed(exc)
         cause = None if not self._scope.cancelled_caught else "the server was cancelled"
         ending = Ending.closed(1000) if cause is None else Ending.closed(1001, cause)
-        self.server._close_now(Ending.closed_here(1000), ending)
+        self.server.end_both(Ending.closed_here(1000), ending)
         self._accept()
 
     async def wait_accepted(self) -> None:
@@ -251,9 +248,9 @@ class _Link:
         if self._failure is not None:
             raise self._failure
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """End the connection from the client's side, and the server's task with it."""
-        self.client._close_now(Ending.closed_here(1000), Ending.closed(1000))
+        self.client.end_both(Ending.closed_here(1000), Ending.closed(1000))
         self._scope.deadline = trio.current_time() + self._request.config.close_timeout
 
     async def _run_server(self) -> None:
@@ -275,7 +272,7 @@ class _Link:
             self._failure = rejection(status, headers.items(), body.encode())
             self._failure.__cause__ = None if refused is not None else exc
             return
-        if self.client.ended and isinstance(exc, RealtimeConnectionError):
+        if self.client.ended and only_tells_of_an_end(exc):
             return
         ending = Ending(
             message="the connection was closed with code 1011 (internal error): the server failed",
@@ -283,4 +280,4 @@ class _Link:
             reason="the server failed",
             cause=exc,
         )
-        self.server._close_now(Ending.closed_here(1011), ending)
+        self.server.end_both(Ending.closed_here(1011), ending)

@@ -7,7 +7,9 @@ the header, never its value, and never show a query.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import cast
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import attrs
@@ -151,7 +153,8 @@ def _split(url: str) -> tuple[SplitResult, int]:
 def _checked_headers(request: WireRequest) -> dict[str, str]:
     """Give the headers with lower-case names."""
     checked: dict[str, str] = {}
-    for name, value in request.headers.items():
+    # Callers without a type checker give anything; what it is has to be told without its value.
+    for name, value in cast("Mapping[object, object]", request.headers).items():
         if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
             raise UserError(f"{name!r} is not a valid header name")
         if not isinstance(value, str):

@@ -59,8 +59,8 @@ class StreamProxy(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand a frame to the writer and wait until it is written.
 
-        A checkpoint. A cancellation leaves the frame unsent or lets it be sent in full. After a write has failed, frames
-        are swallowed: reading goes on, and what the peer said before it went away is worth more.
+        A checkpoint. A cancellation leaves the frame unsent or lets it be sent in full. After a write has failed,
+        frames are swallowed: reading goes on, and what the peer said before it went away is worth more.
 
         Raises:
             trio.ClosedResourceError: the proxy is closed.
@@ -99,7 +99,7 @@ class StreamProxy(trio.abc.Stream):
             self._mark_over()
             raise
         except Exception as exc:
-            # trio-websocket knows two exceptions of a stream; others it takes for its own (a KeyError even for success).
+            # trio-websocket knows two exceptions of a stream and takes others for its own.
             self._mark_over()
             raise trio.BrokenResourceError("the stream failed") from exc
         if self.on_data is not None:

@@ -13,9 +13,9 @@ import math
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import attrs
 import trio
@@ -28,6 +28,7 @@ from trio_realtime.errors import (
     RealtimeTimeoutError,
 )
 from trio_realtime.transport.base import Connector, TransportConfig, Wire, WireRequest
+from trio_realtime.transport.endings import leaves, only_tells_of_an_end
 from trio_realtime.transport.handshakes import HandshakeAnswer
 from trio_realtime.transport.request_check import Target, check_request
 from trio_realtime.transport.stream_proxy import StreamProxy
@@ -43,20 +44,20 @@ Authorize: TypeAlias = Callable[[WireRequest], Awaitable[None]]
 
 _logger = logging.getLogger("trio_realtime.transport")
 
-# Messages are handed straight to the wire's own task, which holds them in its inbox. A queue between the two would only be
-# a place to lose messages in: trio-websocket throws its queue away when it closes with 1009.
+# Messages are handed straight to the wire's own task, which holds them in its inbox. A queue between the two would
+# only be a place to lose messages in: trio-websocket throws its queue away when it closes with 1009.
 _NO_QUEUE = 0
 
 _SUBPROTOCOL = "realtime"
 
 
 @asynccontextmanager
-async def connect(request: WireRequest) -> AsyncIterator[Wire]:
+async def connect(request: WireRequest) -> AsyncGenerator[Wire, None]:
     """Open a wire to a WebSocket server for the length of a block.
 
-    ``wss://`` checks the certificate and the host's name unless ``config.ssl_context`` says otherwise. Entering and leaving
-    are checkpoints. The exception of the block leaves it as the same object; a cancelled block still sends Close 1000,
-    which takes ``close_timeout`` at most.
+    ``wss://`` checks the certificate and the host's name unless ``config.ssl_context`` says otherwise. Entering and
+    leaving are checkpoints. The exception of the block leaves it as the same object. A cancelled block still sends
+    Close 1000, which takes ``close_timeout`` at most.
 
     Args:
         request: where to, with which headers, limits and deadlines.
@@ -83,7 +84,7 @@ def stream_connector(open_stream: Callable[[], Awaitable[trio.abc.Stream]]) -> C
     """
 
     @asynccontextmanager
-    async def connect_over_stream(request: WireRequest) -> AsyncIterator[Wire]:
+    async def connect_over_stream(request: WireRequest) -> AsyncGenerator[Wire, None]:
         target = check_request(request)
         async with _client(open_stream, target, request.config) as wire:
             yield wire
@@ -94,7 +95,7 @@ def stream_connector(open_stream: Callable[[], Awaitable[trio.abc.Stream]]) -> C
 @asynccontextmanager
 async def _client(
     open_stream: Callable[[], Awaitable[trio.abc.Stream]], target: Target, config: TransportConfig
-) -> AsyncIterator[Wire]:
+) -> AsyncGenerator[Wire, None]:
     timeout = math.inf if config.handshake_timeout is None else config.handshake_timeout
     deadline = trio.current_time() + timeout
     stream: trio.abc.Stream | None = None
@@ -111,7 +112,7 @@ async def _client(
     async def handshake(nursery: trio.Nursery, proxy: StreamProxy) -> WebSocketConnection:
         return await wrap_client_stream(
             nursery,
-            proxy,
+            cast("trio.SocketStream", proxy),  # its annotation is too narrow: any stream will do
             target.host_header,
             target.resource,
             subprotocols=target.subprotocols,
@@ -148,13 +149,8 @@ def _default_context() -> ssl.SSLContext:
 
 def _plain(exc: BaseException) -> str:
     """Say in a few words what lies at the bottom of a failed connection attempt."""
-    while True:
-        cause = exc.__cause__
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if cause is None:
-            break
-        exc = cause
+    while exc.__cause__ is not None:
+        exc = leaves(exc.__cause__)[0]
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"the TLS certificate is not accepted: {exc.verify_message}"
     if isinstance(exc, ssl.SSLError):
@@ -284,19 +280,12 @@ async def _handle(handler: Handler, wire: WebSocketWire, request: WireRequest) -
     try:
         await handler(wire, request)
     except Exception as exc:
-        if not (wire.ended and _is_ending(exc)):
+        if not (wire.ended and only_tells_of_an_end(exc)):
             _logger.exception("the handler of a WebSocket connection failed")
             wire.begin_close(1011, "internal error")
     except BaseException:
         wire.begin_close(1001, "server is shutting down")
         raise
-
-
-def _is_ending(exc: BaseException) -> bool:
-    """Whether an exception only tells that the client has gone."""
-    if isinstance(exc, BaseExceptionGroup):
-        return all(_is_ending(part) for part in exc.exceptions)
-    return isinstance(exc, RealtimeConnectionError | RealtimeTimeoutError)
 
 
 async def _judge(offered: WebSocketRequest, request: WireRequest, authorize: Authorize | None) -> None:

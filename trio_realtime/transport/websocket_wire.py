@@ -8,8 +8,8 @@ other than as a value.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 import trio
@@ -18,9 +18,10 @@ from wsproto.utilities import LocalProtocolError
 
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError, UserError
 from trio_realtime.transport.base import TransportConfig, Wire, WireStatistics
-from trio_realtime.transport.endings import TOO_BIG, Ending, check_close
+from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
 from trio_realtime.transport.inbox import Inbox, as_text
+from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.stream_proxy import StreamProxy
 
 __all__ = ["Opener", "WebSocketWire", "running"]
@@ -158,6 +159,7 @@ class WebSocketWire(Wire):
 
     async def _open(self, inner: trio.Nursery) -> WebSocketConnection:
         proxy = self._proxy
+        connection: WebSocketConnection | None = None
         with trio.CancelScope(deadline=self._deadline) as scope:
             proxy.on_over = scope.cancel
             if self._answer is not None:
@@ -165,7 +167,7 @@ class WebSocketWire(Wire):
                 proxy.on_data = self._answer.feed
             connection = await self._opener(inner, proxy)
         proxy.on_over = proxy.on_data = None
-        if scope.cancelled_caught:
+        if connection is None:
             raise self._why_not_open()
         self._connection = connection
         self._settled.set()
@@ -275,24 +277,23 @@ class WebSocketWire(Wire):
 
     def _crashed(self, exc: Exception) -> None:
         """Make a value of what came out of trio-websocket's reader, or of the handshake."""
-        leaves = _leaves(exc)
+        found = leaves(exc)
         if self._settled.is_set():
             # While closing this is noise: a ping that crosses our close frame makes the reader raise.
-            self._end(Ending.lost("the WebSocket layer failed", cause=leaves[0]))
+            self._end(Ending.lost("the WebSocket layer failed", cause=found[0]))
             return
-        ours = [leaf for leaf in leaves if isinstance(leaf, AgentsException)]
-        refused = [leaf for leaf in leaves if isinstance(leaf, ConnectionRejected)]
+        ours = [leaf for leaf in found if isinstance(leaf, AgentsException)]
+        refused = [leaf for leaf in found if isinstance(leaf, ConnectionRejected)]
         if ours:
             self.failure = ours[0]
         elif refused:
             self.failure = rejection(refused[0].status_code, (), b"")
         else:
             self.failure = RealtimeConnectionError("the WebSocket handshake failed")
-            self.failure.__cause__ = leaves[0]
+            self.failure.__cause__ = found[0]
 
 
-@asynccontextmanager
-async def running(wire: WebSocketWire) -> AsyncIterator[None]:
+def running(wire: WebSocketWire) -> AbstractAsyncContextManager[None]:
     """Hold a wire's connection for the length of a block, from the handshake on, and close it at the end.
 
     The exception of the block leaves it as the same object. The close is shielded and takes ``close_timeout`` at most.
@@ -300,27 +301,7 @@ async def running(wire: WebSocketWire) -> AsyncIterator[None]:
     Raises:
         HandshakeRejected, RealtimeConnectionError, RealtimeTimeoutError: there is no connection.
     """
-    parked: BaseException | None = None
-    interrupt: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(wire.run)
-            try:
-                await wire.wait_open()
-                yield
-            except BaseException as exc:  # noqa: BLE001 - raised again behind the nursery, which would wrap it
-                parked = exc
-            wire.begin_close()
-    except BaseExceptionGroup as group:
-        # What a wire's task lets out is no Exception: a KeyboardInterrupt that happened to hit it.
-        interrupt = next(leaf for leaf in _leaves(group) if not isinstance(leaf, Exception))
-    try:
-        if interrupt is not None:
-            raise interrupt
-        if parked is not None:
-            raise parked
-    finally:
-        del parked, interrupt
+    return beside(wire.run, ready=wire.wait_open, leave=wire.begin_close)
 
 
 def _ending(reason: CloseReason | None) -> Ending:
@@ -334,9 +315,3 @@ def _longer(message: str | bytes, limit: int) -> bool:
     if isinstance(message, bytes) or message.isascii() or len(message) * _UTF8_MAX <= limit:
         return len(message) > limit
     return len(message.encode()) > limit
-
-
-def _leaves(exc: BaseException) -> list[BaseException]:
-    if isinstance(exc, BaseExceptionGroup):
-        return [leaf for part in exc.exceptions for leaf in _leaves(part)]
-    return [exc]
