@@ -24,4 +24,4 @@ async def maybe_await(value: Awaitable[T] | T) -> T:
     """
     if inspect.isawaitable(value):
         return await cast("Awaitable[T]", value)
-    return cast("T", value)
+    return value

@@ -1,7 +1,7 @@
 """What the user's own code is given about the session it runs in: the wrapper around the application's context.
 
-One :class:`RunContextWrapper` exists per session. It carries the application's object, the usage so far, and the decisions
-about tools that need an approval. Decisions can be made here or through the session's methods.
+One :class:`RunContextWrapper` exists per session. It carries the application's object, the usage so far, and the
+decisions about tools that need an approval. Decisions can be made here or through the session's methods.
 """
 
 from __future__ import annotations
@@ -38,12 +38,14 @@ class Approvals:
         return self.by_call.get((tool_name, call_id)) or self.by_tool.get(tool_name)
 
     def record(self, tool_name: str, call_id: str, decision: _Decision, *, always: bool) -> None:
-        """Keep a decision for a call and, if it is to hold always, for the tool."""
+        """Keep a decision for a call or, if it is to hold always, for the tool (and forget the call's own)."""
         if not tool_name or not call_id:
             raise UserError("an approval needs the name of the tool and the id of the call")
-        self.by_call[tool_name, call_id] = decision
         if always:
             self.by_tool[tool_name] = decision
+            self.by_call.pop((tool_name, call_id), None)
+        else:
+            self.by_call[tool_name, call_id] = decision
 
 
 @attrs.define(eq=False)

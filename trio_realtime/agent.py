@@ -1,0 +1,150 @@
+"""The agent: a voice's instructions, its tools, its guardrails, and whom it may hand the conversation to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, cast
+
+import attrs
+
+from trio_realtime._awaitable import maybe_await
+from trio_realtime.context import RunContextWrapper, TContext
+from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.tools.collect import enabled_tools
+
+if TYPE_CHECKING:
+    from trio_realtime.guardrails import OutputGuardrail
+    from trio_realtime.handoffs import Handoff
+    from trio_realtime.hooks import RealtimeAgentHooks
+    from trio_realtime.tools.function_tool import FunctionTool
+
+__all__ = ["Instructions", "MCPConfig", "RealtimeAgent"]
+
+Instructions = str | Callable[[RunContextWrapper[Any], Any], "Awaitable[str | None] | str | None"] | None
+"""A text, or a function of the context and the agent that gives one; it may be async."""
+
+
+class MCPConfig(TypedDict, total=False):
+    """Options for MCP servers; kept for code written for the reference."""
+
+    convert_schemas_to_strict: bool
+    failure_error_function: Any
+    include_server_in_tool_names: bool
+
+
+@attrs.define(eq=False)
+class RealtimeAgent(Generic[TContext]):
+    """An agent.
+
+    Mutable (agents that hand over to each other need each other first), compared by identity. A session reads an agent
+    when it begins, at a handoff to it and at ``update_agent``; changes in between are seen then.
+
+    Voice, model and turn detection belong to the session (``RealtimeRunConfig``), not to the agent.
+
+    Attributes:
+        name: for events, handoffs and traces.
+        handoff_description: what other agents are told about it.
+        tools: its function tools.
+        mcp_servers: MCP servers; not supported by this version, so the list must stay empty.
+        mcp_config: options for MCP servers.
+        instructions: the system prompt, or a function of the context and the agent that gives it.
+        prompt: a prompt that the service stores: ``id``, optionally ``version`` and ``variables``.
+        handoffs: agents, or what :func:`~trio_realtime.realtime_handoff` gives.
+        output_guardrails: checks of what it says.
+        hooks: callbacks about it.
+    """
+
+    name: str
+    handoff_description: str | None = None
+    tools: list[Any] = attrs.field(factory=list[Any])
+    mcp_servers: list[Any] = attrs.field(factory=list[Any], repr=False)
+    mcp_config: MCPConfig = attrs.field(factory=MCPConfig, repr=False)
+    instructions: Instructions = attrs.field(default=None, repr=False)
+    prompt: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    handoffs: list[RealtimeAgent[Any] | Handoff] = attrs.field(factory=list, repr=lambda value: f"<{len(value)}>")
+    output_guardrails: list[OutputGuardrail[Any]] = attrs.field(factory=list, repr=False)
+    hooks: RealtimeAgentHooks[Any] | None = attrs.field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Check the types of the fields.
+
+        Raises:
+            UserTypeError: a field is of the wrong type (it is a TypeError).
+        """
+        if not isinstance(cast("Any", self.name), str):
+            raise UserTypeError(f"an agent's name must be a string, not {type(self.name).__name__}")
+        owner = f"agent {self.name!r}"
+        if not isinstance(self.handoff_description, str | None):
+            raise UserTypeError(f"{owner}: handoff_description must be a string or None")
+        for field in ("tools", "handoffs", "mcp_servers", "output_guardrails"):
+            value = getattr(self, field)
+            if not isinstance(value, list):
+                raise UserTypeError(f"{owner}: {field} must be a list, not {type(value).__name__}")
+        if self.instructions is not None and not isinstance(self.instructions, str) and not callable(self.instructions):
+            raise UserTypeError(f"{owner}: instructions must be a string, a function or None")
+        if self.prompt is not None and not isinstance(cast("Any", self.prompt), Mapping):
+            raise UserTypeError(f"{owner}: prompt must be a dict with an id")
+
+    def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
+        """Give a copy with some fields changed; lists that are not changed are shared with the original.
+
+        Args:
+            **changes: fields and their new values.
+
+        Raises:
+            UserTypeError: there is no such field, or a value is of the wrong type.
+        """
+        known = {field.name for field in attrs.fields(RealtimeAgent)}
+        if unknown := sorted(changes.keys() - known):
+            raise UserTypeError(f"an agent has no field {', '.join(map(repr, unknown))}")
+        return attrs.evolve(self, **changes)
+
+    async def get_system_prompt(self, run_context: RunContextWrapper[TContext]) -> str | None:
+        """Give the instructions as a text.
+
+        A checkpoint only if the instructions' function is.
+
+        Args:
+            run_context: the session's context.
+
+        Returns:
+            The text, or None.
+
+        Raises:
+            UserTypeError: the function does not take the context and the agent, or gives something else than a text.
+            Exception: what the function raised.
+        """
+        instructions = self.instructions
+        if instructions is None or isinstance(instructions, str):
+            return instructions
+        self._check_instructions(instructions)
+        text: Any = await maybe_await(instructions(run_context, self))
+        if text is not None and not isinstance(text, str):
+            raise UserTypeError(f"agent {self.name!r}: instructions gave {type(text).__name__}, not a string")
+        return text
+
+    def _check_instructions(self, instructions: Callable[..., Any]) -> None:
+        try:
+            inspect.signature(instructions).bind("context", "agent")
+        except TypeError:
+            message = f"agent {self.name!r}: an instructions function takes the context and the agent"
+            raise UserTypeError(message) from None
+        except ValueError:
+            return  # a builtin without a signature: tried when it is called
+
+    async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool]:
+        """Give the tools that are enabled now, in order, with their names checked.
+
+        A checkpoint only if an ``is_enabled`` function is.
+
+        Args:
+            run_context: the session's context.
+
+        Raises:
+            UserError: there are MCP servers, something is not a function tool, or names do not fit.
+            Exception: what an ``is_enabled`` function raised.
+        """
+        if self.mcp_servers:
+            raise UserError(f"agent {self.name!r}: MCP servers are not supported by this version")
+        return await enabled_tools(self.tools, run_context, self)

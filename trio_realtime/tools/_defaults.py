@@ -1,0 +1,55 @@
+"""Values of the user as JSON: a parameter's default, and a tool's result."""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from typing import Any
+
+import attrs
+import msgspec
+
+__all__ = ["json_default", "sendable", "to_json_text"]
+
+
+def json_default(value: Any) -> Any:
+    """Give a default as JSON types, or ``...`` if it has no JSON form (or is made by a factory)."""
+    if value is ...:
+        return ...
+    try:
+        return json.loads(to_json_text(value))
+    except (TypeError, ValueError, RecursionError):
+        return ...
+
+
+def to_json_text(value: Any) -> str:
+    """Write a value as JSON, without escaping what is not ASCII.
+
+    Args:
+        value: JSON types, dataclasses, attrs classes, structs, pydantic models, enums, dates, bytes ... nested at will.
+
+    Raises:
+        TypeError: there is something in it that has no JSON form.
+        ValueError: a number is not finite.
+        RecursionError: it contains itself.
+    """
+    value = msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+    return sendable(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def sendable(text: str) -> str:
+    """Give a text with what UTF-8 cannot hold (lone surrogates) replaced."""
+    return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _encode(value: Any) -> Any:
+    """Write what msgspec does not know."""
+    pydantic: Any = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
+        return value.model_dump(mode="json")
+    if attrs.has(type(value)):
+        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+    if isinstance(value, enum.Enum):
+        return value.value
+    raise TypeError(f"{type(value).__name__} has no JSON form")
