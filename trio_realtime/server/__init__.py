@@ -1,0 +1,92 @@
+"""A development and test server that speaks the server side of the OpenAI Realtime API.
+
+:class:`LocalServer` serves any client over real WebSockets and over an in-memory wire; engines decide what it says,
+faults make things go wrong on purpose. It is no model, and not meant for production.
+"""
+
+from __future__ import annotations
+
+from trio_realtime.server.audio import AudioClip, silence, synthesize
+from trio_realtime.server.connection import ServerConnection
+from trio_realtime.server.engines import (
+    CallTool,
+    EchoEngine,
+    Engine,
+    EngineRequest,
+    EngineStep,
+    Fail,
+    Incomplete,
+    Pause,
+    RulesEngine,
+    Say,
+    ScriptEngine,
+    ScriptTurn,
+    Transcript,
+    Turn,
+)
+from trio_realtime.server.faults import (
+    BINARY_FRAME,
+    MALFORMED_JSON,
+    NOT_AN_OBJECT,
+    UNKNOWN_EVENT,
+    WRONG_SHAPE,
+    CloseWith,
+    Delay,
+    Drop,
+    Fault,
+    Frame,
+    Inject,
+    RaceResponse,
+    Refuse,
+    RejectHandshake,
+    Rewrite,
+    Stall,
+    StallHandshake,
+    StreamFault,
+    Withhold,
+    big_message,
+)
+from trio_realtime.server.local_server import LocalAddress, LocalServer
+
+__all__ = [
+    "BINARY_FRAME",
+    "MALFORMED_JSON",
+    "NOT_AN_OBJECT",
+    "UNKNOWN_EVENT",
+    "WRONG_SHAPE",
+    "AudioClip",
+    "CallTool",
+    "CloseWith",
+    "Delay",
+    "Drop",
+    "EchoEngine",
+    "Engine",
+    "EngineRequest",
+    "EngineStep",
+    "Fail",
+    "Fault",
+    "Frame",
+    "Incomplete",
+    "Inject",
+    "LocalAddress",
+    "LocalServer",
+    "Pause",
+    "RaceResponse",
+    "Refuse",
+    "RejectHandshake",
+    "Rewrite",
+    "RulesEngine",
+    "Say",
+    "ScriptEngine",
+    "ScriptTurn",
+    "ServerConnection",
+    "Stall",
+    "StallHandshake",
+    "StreamFault",
+    "Transcript",
+    "Turn",
+    "Withhold",
+    "big_message",
+    "silence",
+    "synthesize",
+]
