@@ -196,8 +196,9 @@ def either(**kinds: Check) -> Check:
     wanted = " or ".join(_KINDS[types[kind]] for kind in kinds)
 
     def check(value: object, path: str) -> None:
+        given = type(value)
         for kind, test in kinds.items():
-            if isinstance(value, types[kind]) and not isinstance(value, bool):
+            if given is types[kind]:
                 test(value, path)
                 return
         raise _wrong_type(path, wanted, value)

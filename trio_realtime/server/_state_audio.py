@@ -33,7 +33,7 @@ class AudioState(ResponsesState):
         if update["type"] != self.session["type"]:
             message = f"Passing a {update['type']} session update to a {self.session['type']} session is not allowed."
             raise RefusedError("invalid_value", message, "session.type")
-        self._check_voice(update.get("audio"), "session")
+        self._check_voice(update, "session")
         before = self._input_format(), self._turn_detection()
         self.session = merge_session(self.session, update)
         if before != (self._input_format(), self._turn_detection()):

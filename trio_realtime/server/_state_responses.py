@@ -12,7 +12,7 @@ from trio_realtime.server.conversation import Item, Tokens
 from trio_realtime.server.engines.base import EngineStep
 from trio_realtime.server.playback import Playback
 from trio_realtime.server.responses import ServerResponse
-from trio_realtime.server.settings import Json
+from trio_realtime.server.settings import Json, section
 
 __all__ = ["ResponsesState"]
 
@@ -66,8 +66,8 @@ class ResponsesState(ItemsState):
         }
         return [self.event("rate_limits.updated", rate_limits=[limit])]
 
-    def _check_voice(self, audio: Mapping[str, Any] | None, path: str) -> None:
-        voice = ((audio or {}).get("output") or {}).get("voice")
+    def _check_voice(self, event: Mapping[str, Any], path: str) -> None:
+        voice = section(event, "audio", "output").get("voice")
         if voice is not None and self._audio_produced and voice != self.session["audio"]["output"]["voice"]:
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise RefusedError("cannot_update_voice", message, f"{path}.audio.output.voice")
@@ -80,7 +80,7 @@ class ResponsesState(ItemsState):
         if self._active is not None and not outside:
             step.events.append(self._already_active(self._active, event.get("event_id")))
             return
-        self._check_voice(create.get("audio"), "response")
+        self._check_voice(create, "response")
         given = create.get("input")
         items = None if given is None else tuple(self._input_items(given))
         self._start(create, step, items=items)

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
@@ -221,12 +221,14 @@ class ServerConnection:
             self._take(_parsed(message))
             await self._out.room()
 
-    def _take(self, event: object) -> None:
+    def _take(self, message: object) -> None:
         now = trio.current_time()
-        if isinstance(event, dict):
-            self._record(cast("Json", event))
-            kind = str(cast("Json", event).get("type"))
-            if self._refused(kind, cast("Json", event)):
+        event: Any = message
+        if isinstance(message, dict):
+            known: Json = event
+            self._record(known)
+            kind = str(known.get("type"))
+            if self._refused(kind, known):
                 return
             race = self._plan.take(RaceResponse, self.number) if kind == "response.create" else None
             if race is not None:

@@ -19,7 +19,7 @@ from trio_realtime.audio import AudioFormat
 from trio_realtime.server.audio import CHARACTERS_PER_SECOND, encode, synthesize
 from trio_realtime.server.conversation import Conversation, Item, Tokens, text_tokens
 from trio_realtime.server.engines.base import CallTool, EngineStep, Fail, Incomplete, Pause, Say
-from trio_realtime.server.settings import Json, audio_format
+from trio_realtime.server.settings import Json, audio_format, section
 
 __all__ = ["Emission", "ResponseHost", "ServerResponse"]
 
@@ -104,7 +104,7 @@ class ServerResponse:
         self.id = response_id
         self.in_conversation = conversation_id is not None
         self.settings: Json = {**host.session, **{key: value for key, value in create.items() if value is not None}}
-        output = {**host.session["audio"]["output"], **((create.get("audio") or {}).get("output") or {})}
+        output: Json = {**host.session["audio"]["output"], **section(create, "audio", "output")}
         self._format: AudioFormat = audio_format(output["format"])
         self._speed = float(output["speed"])
         self._voice = output["voice"]

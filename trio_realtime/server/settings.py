@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from trio_realtime.audio import PCM16, AudioFormat, parse_audio_format
 
-__all__ = ["DEFAULT_MODEL", "Json", "audio_format", "default_session", "merge_session"]
+__all__ = ["DEFAULT_MODEL", "Json", "audio_format", "default_session", "merge_session", "section"]
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""
@@ -93,13 +93,23 @@ def merge_session(session: Mapping[str, Any], update: Mapping[str, Any]) -> Json
     for key, value in update.items():
         if key in {"type", "audio"} or (value is None and key not in _CLEARABLE):
             continue
-        merged[key] = [_tool(tool) for tool in value] if key == "tools" else copy.deepcopy(value)
-    audio: Mapping[str, Any] = update.get("audio") or {}
+        merged[key] = copy.deepcopy(value)
+    if "tools" in merged:
+        merged["tools"] = [_tool(tool) for tool in merged["tools"]]
     for side in ("input", "output"):
-        for key, value in (audio.get(side) or {}).items():
+        for key, value in section(update, "audio", side).items():
             if value is not None or key in _CLEARABLE_INPUT:
                 merged["audio"][side][key] = _audio_field(key, value)
     return merged
+
+
+def section(value: Mapping[str, Any], *path: str) -> Json:
+    """Give the object at a path of an object; an empty one where it is missing or null."""
+    found: Any = value
+    for key in path:
+        found = found.get(key) or {}
+    section: Json = found
+    return section
 
 
 def _tool(tool: Mapping[str, Any]) -> Json:

@@ -21,7 +21,7 @@ from trio_realtime.server.conversation import engine_view
 from trio_realtime.server.engines.base import EngineRequest, EngineStep, Transcript
 from trio_realtime.server.playback import Playback
 from trio_realtime.server.responses import Emission
-from trio_realtime.server.settings import DEFAULT_MODEL, Json, default_session
+from trio_realtime.server.settings import DEFAULT_MODEL, Json, default_session, section
 from trio_realtime.server.transcription import transcription_events
 
 __all__ = ["SessionState"]
@@ -179,7 +179,7 @@ class SessionState(AudioState):
         item = self.conversation.get(item_id)
         if item is None:
             return []
-        settings = self.session["audio"]["input"]["transcription"] or {}
+        settings = section(self.session, "audio", "input", "transcription")
         if transcript.error is None:
             item.content[0]["transcript"] = transcript.text
             self.conversation.recount(item)

@@ -155,19 +155,17 @@ def _plain(output: str) -> str:
 
 
 def _flat(value: Any) -> str:
-    match value:
-        case {"assistant": str(name)} if len(value) == 1:
-            return name
-        case dict():
-            return ", ".join(f"{key.replace('_', ' ')} {_flat(inner)}" for key, inner in value.items())
-        case list():
-            return ", ".join(_flat(inner) for inner in value)
-        case bool():
-            return "yes" if value else "no"
-        case None:
-            return "nothing"
-        case _:
-            return str(value)
+    kind = type(value)  # which keeps the type checkers from guessing at what is inside
+    if kind is dict:
+        fields: Mapping[str, Any] = value
+        if list(fields) == ["assistant"]:
+            return _flat(fields["assistant"])
+        return ", ".join(f"{key.replace('_', ' ')} {_flat(inner)}" for key, inner in fields.items())
+    if kind is list:
+        return ", ".join(map(_flat, value))
+    if kind is bool:
+        return "yes" if value else "no"
+    return "nothing" if value is None else str(value)
 
 
 def _small_talk(request: EngineRequest, text: str) -> str:

@@ -41,7 +41,8 @@ class Turn:
         for step in made:
             if not isinstance(step, (Say, CallTool, Pause, Fail, Incomplete)):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise UserTypeError(f"a step of a script must be a string or an engine step, not {step!r}")
-        self.__attrs_init__(steps=made, user=Transcript(user) if isinstance(user, str) else user)
+        object.__setattr__(self, "steps", made)
+        object.__setattr__(self, "user", Transcript(user) if isinstance(user, str) else user)
 
 
 ScriptTurn: TypeAlias = "Turn | EngineStep | str | Sequence[EngineStep | str]"

@@ -102,7 +102,7 @@ class _Filler:
 
     def record(self, schema: Schema, depth: int = 0) -> dict[str, Any]:
         properties: Mapping[str, Schema] = schema.get("properties") or {}
-        required = set(schema.get("required") or ())
+        required: list[str] = schema.get("required") or []
         values: dict[str, Any] = {}
         for name, inner in properties.items():
             found, value = self._value(name, inner, depth)
@@ -111,18 +111,21 @@ class _Filler:
         return values
 
     def _resolve(self, schema: Schema) -> Schema:
+        """Follow references, and take the first alternative that is not null."""
+        found: Any = schema
         for _ in range(_DEPTH):
-            if "$ref" in schema:
-                where: Any = self._root
-                for step in str(schema["$ref"]).removeprefix("#/").split("/"):
-                    where = cast("Mapping[str, Any]", where).get(step, {}) if isinstance(where, dict) else {}
-                schema = cast("Schema", where)
+            if "$ref" in found:
+                path = str(found["$ref"]).removeprefix("#/").split("/")
+                found = self._root
+                for key in path:
+                    found = found.get(key) or {}
                 continue
-            options = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
+            options: list[Any] = found.get("anyOf") or found.get("oneOf") or found.get("allOf") or []
             if not options:
                 break
-            schema = next((option for option in options if option.get("type") != "null"), options[0])
-        return schema
+            found = next((option for option in options if option.get("type") != "null"), options[0])
+        resolved: Schema = found
+        return resolved
 
     def _value(self, name: str, schema: Schema, depth: int = 0) -> tuple[bool, Any]:
         """Give whether a value was found in the words, and the value or a default of the right type."""
