@@ -287,7 +287,9 @@ class WebSocketWire(Wire):
         if ours:
             self.failure = ours[0]
         elif refused:
-            self.failure = rejection(refused[0].status_code, (), b"")
+            answer = self._answer
+            refusal = answer.refusal() if answer is not None else None
+            self.failure = refusal or rejection(refused[0].status_code, (), b"")
         else:
             self.failure = RealtimeConnectionError("the WebSocket handshake failed")
             self.failure.__cause__ = found[0]
