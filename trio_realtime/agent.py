@@ -33,6 +33,10 @@ class MCPConfig(TypedDict, total=False):
     include_server_in_tool_names: bool
 
 
+def _repr_size(value: list[Any]) -> str:
+    return f"<{len(value)}>"  # agents that hand over to each other would print each other
+
+
 @attrs.define(eq=False)
 class RealtimeAgent(Generic[TContext]):
     """An agent.
@@ -62,8 +66,8 @@ class RealtimeAgent(Generic[TContext]):
     mcp_config: MCPConfig = attrs.field(factory=MCPConfig, repr=False)
     instructions: Instructions = attrs.field(default=None, repr=False)
     prompt: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
-    handoffs: list[RealtimeAgent[Any] | Handoff] = attrs.field(factory=list, repr=lambda value: f"<{len(value)}>")
-    output_guardrails: list[OutputGuardrail[Any]] = attrs.field(factory=list, repr=False)
+    handoffs: list[RealtimeAgent[Any] | Handoff] = attrs.field(factory=list[Any], repr=_repr_size)
+    output_guardrails: list[OutputGuardrail[Any]] = attrs.field(factory=list[Any], repr=False)
     hooks: RealtimeAgentHooks[Any] | None = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -75,7 +79,7 @@ class RealtimeAgent(Generic[TContext]):
         if not isinstance(cast("Any", self.name), str):
             raise UserTypeError(f"an agent's name must be a string, not {type(self.name).__name__}")
         owner = f"agent {self.name!r}"
-        if not isinstance(self.handoff_description, str | None):
+        if not isinstance(cast("Any", self.handoff_description), str | None):
             raise UserTypeError(f"{owner}: handoff_description must be a string or None")
         for field in ("tools", "handoffs", "mcp_servers", "output_guardrails"):
             value = getattr(self, field)

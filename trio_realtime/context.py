@@ -30,8 +30,8 @@ class _Decision:
 class Approvals:
     """Decisions about tool calls; internal, shared by a session's wrapper and the contexts of its tool calls."""
 
-    by_tool: dict[str, _Decision] = attrs.field(factory=dict)
-    by_call: dict[tuple[str, str], _Decision] = attrs.field(factory=dict)
+    by_tool: dict[str, _Decision] = attrs.field(factory=dict[str, _Decision])
+    by_call: dict[tuple[str, str], _Decision] = attrs.field(factory=dict[tuple[str, str], _Decision])
 
     def find(self, tool_name: str, call_id: str) -> _Decision | None:
         """Give the decision that holds for a call: its own, else the tool's, else None."""

@@ -195,9 +195,10 @@ def as_handoff(target: Any) -> Handoff:
 
     if isinstance(target, Handoff):
         return target
-    if isinstance(target, RealtimeAgent):
-        return realtime_handoff(target)
-    raise UserTypeError(f"a handoff is a RealtimeAgent or a Handoff, not {type(target).__name__}")
+    agent: Any = target
+    if not isinstance(agent, RealtimeAgent):
+        raise UserTypeError(f"a handoff is a RealtimeAgent or a Handoff, not {type(target).__name__}")
+    return realtime_handoff(target)
 
 
 async def enabled_handoffs(

@@ -74,8 +74,8 @@ def substitute(hint: Any, arguments: Mapping[Any, Any]) -> Any:
     """Replace type variables in a type."""
     if isinstance(hint, TypeVar):
         return arguments.get(hint, hint)
-    parameters = getattr(hint, "__parameters__", ())
-    if isinstance(parameters, tuple) and parameters and not isinstance(hint, type):
+    parameters: tuple[Any, ...] = getattr(hint, "__parameters__", ())
+    if parameters and not isinstance(hint, type):
         return hint[tuple(arguments.get(parameter, parameter) for parameter in parameters)]
     return hint
 
@@ -87,13 +87,13 @@ def read_record(tp: Any, namespace: Mapping[str, Any]) -> RecordType | None:
         tp: the class, or a generic one with its arguments.
         namespace: local names for annotations that are strings.
     """
-    cls = get_origin(tp) or tp
-    if not isinstance(cls, type):
+    cls: Any = get_origin(tp) or tp
+    if not inspect.isclass(cls):
         return None
     build: Callable[..., Any] = cls
-    if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):
+    if _derives(cls, dict, "__required_keys__"):
         read, build = _typed_dict_fields, dict
-    elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
+    elif _derives(cls, tuple, "_fields"):
         read = _named_tuple_fields
     elif attrs.has(cls):
         read = _attrs_fields
@@ -106,7 +106,11 @@ def read_record(tp: Any, namespace: Mapping[str, Any]) -> RecordType | None:
         attrs.evolve(field, hint=substitute(field.hint, arguments))
         for field in read(cls, resolve_hints(cls, namespace))
     ]
-    return RecordType(cls.__name__, _own_docstring(cls), fields, build, issubclass(cls, tuple))
+    return RecordType(cls.__name__, _own_docstring(cls), fields, build, read is _named_tuple_fields)
+
+
+def _derives(cls: type[Any], base: type[Any], mark: str) -> bool:
+    return issubclass(cls, base) and hasattr(cls, mark)
 
 
 def _own_docstring(cls: type) -> str | None:

@@ -29,7 +29,6 @@ from trio_realtime.tools._shape import (
     at_key,
     is_array,
     is_object,
-    kind_of,
     mismatch,
 )
 from trio_realtime.tools.docstrings import read_docstring
@@ -261,11 +260,8 @@ def _load_union(shapes: list[Shape], expects: str, value: Any, path: str) -> Any
         first.append(result)  # a number goes to the member of exactly its kind: 1 stays an int in float | int
     if first:
         return first[0]
-    for failure in failures:
-        if failure.path != path or not failure.text.startswith("expected ") or ", got " not in failure.text:
-            raise failure
-    inexact = [failure for failure in failures if not failure.text.endswith(f", got {kind_of(value)}")]
-    raise inexact[0] if inexact else mismatch(path, expects, value)
+    near = [failure for failure in failures if not (failure.wrong_kind and failure.path == path)]
+    raise near[0] if near else mismatch(path, expects, value)
 
 
 def _record_loader(record: RecordType, fields: dict[str, Shape]) -> Callable[[Any, str], Any]:

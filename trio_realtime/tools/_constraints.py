@@ -107,19 +107,19 @@ def _read(item: Any, found: Annotations) -> None:
         found.description = item.description or found.description
         if item.examples:
             found.extra["examples"] = list(item.examples)
-        found.extra |= item.extra_json_schema or {}
+        found.extra.update(item.extra_json_schema or {})
         _read_limits(item, found)
     elif _module(item) == "annotated_types":
         if callable(getattr(item, "func", None)):
             found.predicates.append(item.func)
         _read_limits(item, found)
     elif _module(item).startswith("pydantic"):
-        if type(item).__name__ == "_PydanticGeneralMetadata" and set(vars(item)) <= {"pattern"}:
+        if type(item).__name__ == "_PydanticGeneralMetadata" and item.__dict__.keys() <= {"pattern"}:
             _read_limits(item, found)
         else:
             found.foreign = True
-    elif isinstance(getattr(item, "documentation", None), str):
-        found.description = found.description or item.documentation  # typing_extensions.Doc
+    elif isinstance(text := getattr(item, "documentation", None), str):
+        found.description = found.description or text  # typing_extensions.Doc
 
 
 def _read_limits(item: Any, found: Annotations) -> None:

@@ -7,7 +7,6 @@ import json
 import sys
 from typing import Any
 
-import attrs
 import msgspec
 
 __all__ = ["json_default", "sendable", "to_json_text"]
@@ -43,13 +42,15 @@ def sendable(text: str) -> str:
     return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: object) -> Any:
     """Write what msgspec does not know."""
     pydantic: Any = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(value, pydantic.BaseModel):
-        return value.model_dump(mode="json")
-    if attrs.has(type(value)):
-        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+        model: Any = value
+        return model.model_dump(mode="json")
+    cls: Any = type(value)
+    if hasattr(cls, "__attrs_attrs__"):
+        return {field.name: getattr(value, field.name) for field in cls.__attrs_attrs__}
     if isinstance(value, enum.Enum):
         return value.value
     raise TypeError(f"{type(value).__name__} has no JSON form")

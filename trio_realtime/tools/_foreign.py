@@ -19,6 +19,7 @@ from trio_realtime.tools._shape import (
     at_key,
     is_array,
     is_object,
+    mismatch,
 )
 
 __all__ = ["is_pydantic", "is_struct", "pydantic_shape", "struct_shape"]
@@ -56,7 +57,10 @@ def struct_shape(tp: Any, compile_type: Callable[[Any], Shape], defs: dict[str, 
         return compile_type(other).schema
 
     def dec_hook(other: Any, value: Any) -> Any:
-        return compile_type(other).load(value, "")
+        try:
+            return compile_type(other).load(value, "")
+        except ArgumentError as exc:
+            raise _NestedError from exc
 
     try:
         (schema,), found = msgspec.json.schema_components((tp,), schema_hook=schema_hook, ref_template=_REF + "{name}")
@@ -64,14 +68,25 @@ def struct_shape(tp: Any, compile_type: Callable[[Any], Shape], defs: dict[str, 
         raise UnsupportedTypeError(str(exc).splitlines()[0]) from exc
     schema = _merge(schema, found, defs)
 
+    fields = _fields(schema, defs)
+
     def load(value: Any, path: str) -> Any:
+        if fields is not None and not is_object(value):
+            raise mismatch(path, "an object", value)
         try:
             return msgspec.convert(value, tp, strict=True, dec_hook=dec_hook)
         except msgspec.ValidationError as exc:
             message, _, where = str(exc).partition(" - at `$")
-            raise ArgumentError(_join(path, where.rstrip("`")), message.replace("`", "")) from None
+            where = _join(path, where.rstrip("`"))
+            if isinstance(exc.__cause__, _NestedError) and isinstance(inner := exc.__cause__.__cause__, ArgumentError):
+                where, message = _join(where, "." + inner.path if inner.path else ""), inner.text
+            raise ArgumentError(where, message.replace("`", "")) from None
 
-    return Shape(schema, load, "an object", _fields(schema, defs))
+    return Shape(schema, load, "an object" if fields is not None else "another value", fields)
+
+
+class _NestedError(ValueError):
+    """Carries one of our errors through msgspec, which adds the path."""
 
 
 def _join(path: str, where: str) -> str:
@@ -98,16 +113,18 @@ def pydantic_shape(tp: Any, defs: dict[str, Schema]) -> Shape:
         raise UnsupportedTypeError(str(exc).splitlines()[0]) from exc
     schema = _merge(schema, schema.pop("$defs", {}), defs)
 
+    fields = _fields(schema, defs)
+
     def load(value: Any, path: str) -> Any:
+        if fields is not None and not is_object(value):
+            raise mismatch(path, "an object", value)
         try:
             return adapter.validate_json(json.dumps(value), strict=True)
         except pydantic.ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
             raise ArgumentError(_extend(path, first["loc"]), str(first["msg"])) from None
 
-    return Shape(
-        schema, load, "an object" if _fields(schema, defs) is not None else "another value", _fields(schema, defs)
-    )
+    return Shape(schema, load, "an object" if fields is not None else "another value", fields)
 
 
 def _extend(path: str, location: tuple[int | str, ...]) -> str:

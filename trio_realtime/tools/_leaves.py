@@ -77,12 +77,15 @@ def _load_any(value: Any, path: str) -> Any:  # noqa: ARG001  (the signature of 
 def _text_form(tp: type, what: str) -> Load:
     """Give a loader for a type that msgspec reads from a string."""
 
+    convert: Callable[..., Any] = msgspec.convert
+
     def load(value: Any, path: str) -> Any:
         text = _load_str_as(what, value, path)
         try:
-            return msgspec.convert(text, tp, strict=True)
+            result: Any = convert(text, tp, strict=True)
         except msgspec.ValidationError:
             raise ArgumentError(path, f"expected {what}, got another string") from None
+        return result
 
     return load
 

@@ -32,12 +32,14 @@ class ArgumentError(Exception):
     Attributes:
         path: where, such as ``order.items[2].name``; empty for the whole.
         text: what was expected, and what came.
+        wrong_kind: the value is of another JSON kind altogether.
     """
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, *, wrong_kind: bool = False) -> None:
         super().__init__(path, text)
         self.path = path
         self.text = " ".join(text.split())
+        self.wrong_kind = wrong_kind
 
     def __str__(self) -> str:
         return f"{self.path}: {self.text}" if self.path else self.text
@@ -75,9 +77,9 @@ _KINDS: dict[type, str] = {
 }
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """Name the JSON kind of a value, with its article."""
-    return _KINDS.get(type(value), type(value).__name__)
+    return _KINDS.get(type(value)) or type(value).__name__
 
 
 def at_key(path: str, key: str) -> str:
@@ -102,4 +104,4 @@ def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
 
 def mismatch(path: str, expects: str, value: Any) -> ArgumentError:
     """Make the error of a value of the wrong kind."""
-    return ArgumentError(path, f"expected {expects}, got {kind_of(value)}")
+    return ArgumentError(path, f"expected {expects}, got {kind_of(value)}", wrong_kind=True)

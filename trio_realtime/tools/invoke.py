@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -66,7 +66,8 @@ def set_tool_threads(total: int) -> None:
         UserError: not a whole number of at least 1.
         RuntimeError: called outside of a trio run.
     """
-    if not isinstance(total, int) or isinstance(total, bool) or total < 1:
+    value: Any = total
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UserError(f"the number of tool threads must be a whole number of at least 1, not {total!r}")
     tool_thread_limiter().total_tokens = total
 
@@ -95,7 +96,7 @@ async def run_user_function(func: Callable[..., Any], *args: Any, **kwargs: Any)
     return await maybe_await(result)
 
 
-def check_timeout(timeout: float | None, name: str = "timeout") -> None:
+def check_timeout(timeout: Any, name: str = "timeout") -> None:
     """Check a number of seconds.
 
     Raises:
@@ -177,6 +178,9 @@ def default_tool_error_function(context: RunContextWrapper[Any], error: Exceptio
 
 
 def _texts(error: BaseException) -> list[str]:
-    if isinstance(error, BaseExceptionGroup):
-        return [text for inner in error.exceptions for text in _texts(inner)]
-    return [str(error).strip().rstrip(".") or type(error).__name__]
+    parts: Iterable[BaseException] = getattr(error, "exceptions", ()) if _is_group(error) else ()
+    return [text for part in parts for text in _texts(part)] or [str(error).strip().rstrip(".") or type(error).__name__]
+
+
+def _is_group(error: Any) -> bool:
+    return isinstance(error, BaseExceptionGroup)

@@ -115,7 +115,8 @@ def tool_output_text(value: Any) -> str:
     Returns:
         The text.
     """
-    if isinstance(value, ToolResult):
+    result: Any = value
+    if isinstance(result, ToolResult):
         return tool_output_text(value.value)
     if isinstance(value, str):
         return sendable(value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn, Optional, get_args, get_origin
 
@@ -337,9 +336,9 @@ def caller_namespace(module: str | None) -> dict[str, Any]:
     Args:
         module: the name of the module in which the function or class is defined.
     """
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         if frame.f_globals.get("__name__") == module:
             return dict(frame.f_locals)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return {}
