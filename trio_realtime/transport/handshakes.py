@@ -76,7 +76,7 @@ class HandshakeAnswer:
                 pass
         except h11.RemoteProtocolError:
             # After the status line this is a body that was cut off: what there is of it is kept.
-            self.malformed = self._status is None
+            self.malformed = self._status is None and data != b""
         if self.settled and self.on_settled is not None:
             self.on_settled()
 

@@ -61,6 +61,8 @@ class WebSocketWire(Wire):
             stream, send_timeout=config.send_timeout, linger=config.close_timeout, on_stall=self._stalled
         )
         self._answer = answer
+        what = "client's request" if answer is None else "server's answer"
+        self._invalid = f"the {what} is not a valid WebSocket handshake"
         self._inbox = Inbox()
         self._connection: WebSocketConnection | None = None
         self._scope = trio.CancelScope(shield=True)
@@ -184,7 +186,7 @@ class WebSocketWire(Wire):
                 f"the WebSocket handshake was not done within {seconds:g} seconds", name="connect", seconds=seconds
             )
         if answer is not None and (answer.malformed or answer.accepted):
-            return RealtimeConnectionError("the server's answer is not a valid WebSocket handshake")
+            return RealtimeConnectionError(self._invalid)
         return RealtimeConnectionError("the connection was closed during the WebSocket handshake")
 
     async def _send(self, message: str | bytes) -> None:
@@ -291,7 +293,7 @@ class WebSocketWire(Wire):
             refusal = answer.refusal() if answer is not None else None
             self.failure = refusal or rejection(refused[0].status_code, (), b"")
         else:
-            self.failure = RealtimeConnectionError("the WebSocket handshake failed")
+            self.failure = RealtimeConnectionError(self._invalid)
             self.failure.__cause__ = found[0]
 
 
