@@ -290,12 +290,14 @@ class RealtimeModelTurnStartedEvent(_ModelEvent):
         response_id: its id (empty where a model has none).
         metadata: what the application gave when it asked for the response.
         default_conversation: it belongs to the session's conversation (an out-of-band response does not).
+        cancelled: it was interrupted before it began and is being cancelled: none of its audio is to be heard.
     """
 
     type: Literal["turn_started"] = "turn_started"
     response_id: str = ""
     metadata: Mapping[str, str] | None = None
     default_conversation: bool = True
+    cancelled: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ keeps what comes after it back until it is released (the last check of a turn's 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import attrs
@@ -45,9 +45,11 @@ class BufferStatistics:
     purged_events: int = 0
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Entry:
-    event: RealtimeSessionEvent | Hold
+    """A place in the buffer; ``event`` is None once it was dropped or purged."""
+
+    event: RealtimeSessionEvent | Hold | None
     size: int = 0
     audio_ms: float = 0.0
 
@@ -66,6 +68,9 @@ class EventBuffer:
         self.begun = False
         self._entries: deque[_Entry] = deque()
         self._first: deque[_Entry] = deque()
+        self._audio: deque[_Entry] = deque()  # the same entries, audio only: dropping looks at nothing else
+        self._empty = 0
+        self._holds = 0
         self._bytes = 0
         self._audio_ms = 0.0
         self._audio_bytes = 0
@@ -75,7 +80,7 @@ class EventBuffer:
         self._purged = 0
 
     def __len__(self) -> int:
-        return len(self._entries) + len(self._first)
+        return len(self._entries) + len(self._first) - self._empty - self._holds
 
     def wants(self, kind: type[RealtimeSessionEvent]) -> bool:
         """Say whether this reader selects events of that class."""
@@ -91,15 +96,19 @@ class EventBuffer:
         """
         entry = _Entry(event, size + _EVENT_BYTES, audio_ms)
         self._entries.append(entry)
-        self._count(entry, 1)
+        self._bytes += entry.size
+        if audio_ms:
+            self._audio.append(entry)
+            self._audio_ms += audio_ms
+            self._audio_bytes += entry.size
         self._peak = max(self._peak, self._bytes)
-        if self._bytes <= self.settings.max_buffered_bytes and self._audio_ms <= self.settings.max_buffered_ms:
+        if not self.is_full():
             return None
         if not self.begun:
-            self._drop(lambda _: True)
+            self._drop_oldest()
             return None
         if self.settings.overflow == "drop_oldest":
-            self._drop(lambda candidate: candidate.audio_ms > 0)
+            self._drop_audio()
             return "control" if self._bytes > self.settings.max_buffered_bytes else None
         control = self._bytes - self._audio_bytes
         return "control" if control > self.settings.max_buffered_bytes else "audio"
@@ -108,11 +117,12 @@ class EventBuffer:
         """Put an event before everything that waits, after others that were put there."""
         entry = _Entry(event, _EVENT_BYTES)
         self._first.append(entry)
-        self._count(entry, 1)
+        self._bytes += entry.size
 
     def hold(self, hold: Hold) -> None:
         """Keep back what comes from here on until ``hold`` is released."""
         self._entries.append(_Entry(hold))
+        self._holds += 1
 
     def insert_before(self, hold: Hold, events: Iterable[tuple[RealtimeSessionEvent, int]]) -> None:
         """Put events with their sizes where ``hold`` stands, so that they come before what it keeps back."""
@@ -124,41 +134,49 @@ class EventBuffer:
             else:
                 self._entries.insert(place, entry)
                 place += 1
-            self._count(entry, 1)
+            self._bytes += entry.size
 
     def pop(self) -> RealtimeSessionEvent | None:
         """Take the next event, or None if there is none or a hold keeps it back."""
         if self._first:
             entry = self._first.popleft()
-            self._count(entry, -1)
+            self._forget(entry)
             assert not isinstance(entry.event, Hold)
             return entry.event
         while self._entries:
             entry = self._entries[0]
-            if isinstance(entry.event, Hold):
-                if not entry.event.released:
+            event = entry.event
+            if isinstance(event, Hold):
+                if not event.released:
                     return None
                 self._entries.popleft()
-                continue
-            self._entries.popleft()
-            self._count(entry, -1)
-            return entry.event
+                self._holds -= 1
+            elif event is None:
+                self._entries.popleft()
+                self._empty -= 1
+            else:
+                self._entries.popleft()
+                if entry.audio_ms:
+                    self._audio.popleft()
+                self._forget(entry)
+                return event
         return None
 
     def purge_audio(self, response_id: str | None) -> None:
         """Remove undelivered audio of a response; None for all."""
-
-        def stale(entry: _Entry) -> bool:
-            return isinstance(entry.event, RealtimeAudio) and response_id in (None, entry.event.response_id)
-
         kept: deque[_Entry] = deque()
-        for entry in self._entries:
-            if stale(entry):
-                self._count(entry, -1)
+        for entry in self._audio:
+            if isinstance(entry.event, RealtimeAudio) and response_id in (None, entry.event.response_id):
+                self._vacate(entry)
                 self._purged += 1
             else:
                 kept.append(entry)
-        self._entries = kept
+        self._audio = kept
+        self._compact()
+
+    def is_held(self) -> bool:
+        """Say whether a hold keeps anything back."""
+        return self._holds > 0
 
     def is_full(self) -> bool:
         """Say whether more waits than may."""
@@ -176,21 +194,46 @@ class EventBuffer:
             purged_events=self._purged,
         )
 
-    def _count(self, entry: _Entry, sign: int) -> None:
-        self._bytes += sign * entry.size
+    def _forget(self, entry: _Entry) -> None:
+        self._bytes -= entry.size
         if entry.audio_ms:
-            self._audio_ms += sign * entry.audio_ms
-            self._audio_bytes += sign * entry.size
+            self._audio_ms -= entry.audio_ms
+            self._audio_bytes -= entry.size
 
-    def _drop(self, may_go: Callable[[_Entry], bool]) -> None:
-        """Drop the oldest that may go until the bounds hold, but never the newest."""
-        kept: list[_Entry] = []
+    def _vacate(self, entry: _Entry) -> None:
+        self._forget(entry)
+        entry.event = None
+        entry.audio_ms = 0.0
+        self._empty += 1
+
+    def _drop(self, entry: _Entry) -> None:
+        self._dropped += 1
+        self._dropped_ms += entry.audio_ms
+        self._vacate(entry)
+
+    def _drop_audio(self) -> None:
+        """Drop the oldest audio until the bounds hold, but never the newest piece."""
+        while len(self._audio) > 1 and self.is_full():
+            self._drop(self._audio.popleft())
+        self._compact()
+
+    def _drop_oldest(self) -> None:
+        """Drop the oldest of everything until the bounds hold, but never the newest."""
         while len(self._entries) > 1 and self.is_full():
-            entry = self._entries.popleft()
-            if isinstance(entry.event, Hold) or not may_go(entry):
-                kept.append(entry)
+            entry = self._entries[0]
+            if isinstance(entry.event, Hold):
+                return  # what is behind it has not been decided on yet
+            self._entries.popleft()
+            if entry.event is None:
+                self._empty -= 1
                 continue
-            self._count(entry, -1)
-            self._dropped += 1
-            self._dropped_ms += entry.audio_ms
-        self._entries.extendleft(reversed(kept))
+            if entry.audio_ms:
+                self._audio.popleft()
+            self._drop(entry)
+            self._empty -= 1
+
+    def _compact(self) -> None:
+        """Give back the empty places once they are the most."""
+        if self._empty > 64 and self._empty * 2 > len(self._entries):
+            self._entries = deque(entry for entry in self._entries if entry.event is not None)
+            self._empty = 0

@@ -1,0 +1,79 @@
+"""The runner: one configuration, any number of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import trio
+
+from trio_realtime._structure import structure
+from trio_realtime.agent import RealtimeAgent
+from trio_realtime.config import RealtimeModelConfig, RealtimeRunConfig
+from trio_realtime.context import RunContextWrapper
+from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.items import RealtimeItem
+from trio_realtime.model import RealtimeModel
+from trio_realtime.openai import OpenAIRealtimeWebSocketModel
+from trio_realtime.session import RealtimeSession
+
+__all__ = ["RealtimeRunner"]
+
+TContext = TypeVar("TContext")
+
+
+class RealtimeRunner(Generic[TContext]):
+    """Makes sessions that begin with one agent.
+
+    It holds configuration only, so that any number of its sessions can run at once.
+
+    Args:
+        starting_agent: the agent that answers first.
+        model: the model layer; a new :class:`OpenAIRealtimeWebSocketModel` without it.
+        config: how sessions behave, as a RealtimeRunConfig or a dict of its keys.
+
+    Raises:
+        UserError: the configuration has an unknown key or a wrong value; the error names it.
+    """
+
+    def __init__(
+        self,
+        starting_agent: RealtimeAgent[TContext],
+        *,
+        model: RealtimeModel | None = None,
+        config: RealtimeRunConfig | Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(starting_agent, RealtimeAgent):
+            raise UserTypeError(f"starting_agent must be a RealtimeAgent, not {type(starting_agent).__name__}")
+        if model is not None and not isinstance(model, RealtimeModel):
+            raise UserTypeError(f"model must be a RealtimeModel, not {type(model).__name__}")
+        self._agent = starting_agent
+        self._model = model if model is not None else OpenAIRealtimeWebSocketModel()
+        self._config = structure(config or {}, RealtimeRunConfig, name="config")
+
+    async def run(
+        self,
+        *,
+        context: TContext | RunContextWrapper[TContext] | None = None,
+        model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
+        history: Sequence[RealtimeItem] | None = None,
+        resume: Mapping[str, Any] | None = None,
+    ) -> RealtimeSession[TContext]:
+        """Make a session that is not connected yet: enter it with ``async with``.
+
+        A checkpoint.
+
+        Args:
+            context: what tools, guardrails and callbacks get; anything, or a RunContextWrapper to share one.
+            model_config: what to connect with, as a RealtimeModelConfig or a dict of its keys.
+            history: items to begin with. Not built yet.
+            resume: a snapshot to go on from. Not built yet.
+
+        Raises:
+            UserError: the configuration is at fault.
+        """
+        await trio.lowlevel.checkpoint()
+        if history is not None or resume is not None:
+            raise UserError("beginning with a history, or resuming, is not built yet")
+        config = structure(model_config or {}, RealtimeModelConfig, name="model_config")
+        return RealtimeSession(self._model, self._agent, context, config, self._config)

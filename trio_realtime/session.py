@@ -1,0 +1,446 @@
+"""The session: a live conversation, as the application sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
+
+import attrs
+import trio
+
+from trio_realtime._structure import structure
+from trio_realtime.agent import RealtimeAgent
+from trio_realtime.config import (
+    RealtimeModelConfig,
+    RealtimeRunConfig,
+    RealtimeUserInput,
+    RealtimeUserInputImage,
+    RealtimeUserInputMessage,
+    RealtimeUserInputText,
+)
+from trio_realtime.context import RunContextWrapper
+from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.events import RealtimeSessionEvent
+from trio_realtime.ids import new_id
+from trio_realtime.items import RealtimeItem
+from trio_realtime.model import RealtimeModel
+from trio_realtime.model_inputs import (
+    RealtimeModelInputImageContent,
+    RealtimeModelInputTextContent,
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendAudio,
+    RealtimeModelSendEvent,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendUserInput,
+    RealtimeModelUserInput,
+    RealtimeModelUserInputMessage,
+)
+from trio_realtime.session_tasks.approvals import PendingApproval
+from trio_realtime.session_tasks.configure import apply_agent
+from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
+from trio_realtime.session_tasks.lifespan import lifespan
+from trio_realtime.session_tasks.streams import EventStream
+from trio_realtime.usage import Usage
+
+__all__ = ["LiveModel", "RealtimeSession", "SessionStatistics"]
+
+TContext = TypeVar("TContext")
+EventT = TypeVar("EventT")
+
+
+@attrs.frozen(kw_only=True)
+class SessionStatistics:
+    """Counters of a session.
+
+    Attributes:
+        events: events published since the session began.
+        buffered_events, buffered_bytes, buffered_ms: what waits for the session's own reader.
+        peak_bytes: the most that ever waited.
+        dropped_events, dropped_ms: audio that was dropped because the reader was too slow.
+        purged_events: audio that was removed by interruptions.
+        running_tools: calls that have no output yet.
+        reconnects: connections made after the first.
+    """
+
+    events: int = 0
+    buffered_events: int = 0
+    buffered_bytes: int = 0
+    buffered_ms: float = 0.0
+    peak_bytes: int = 0
+    dropped_events: int = 0
+    dropped_ms: float = 0.0
+    purged_events: int = 0
+    running_tools: int = 0
+    reconnects: int = 0
+
+
+class LiveModel:
+    """The model connection of a session, for what the session's own methods do not offer."""
+
+    def __init__(self, hub: SessionHub) -> None:
+        self._hub = hub
+
+    async def send_event(self, event: RealtimeModelSendEvent) -> None:
+        """Send a model input, and wait until it was sent.
+
+        A checkpoint. When cancelled it is unsent, or sent whole.
+
+        Raises:
+            UserError: the event is at fault; nothing was sent.
+            SessionClosed: the session has ended.
+        """
+        _require_entered(self._hub)
+        await self._hub.outbox.send_and_wait(event)
+
+
+class RealtimeSession(Generic[TContext]):
+    """A live conversation with a model, made by :meth:`RealtimeRunner.run`.
+
+    It is an async context manager, entered once, and an async iterator of events::
+
+        async with await runner.run() as session:
+            await session.send_message("Hello")
+            async for event in session:
+                ...
+
+    Leaving the block ends every task of the session in bounded time. If the session failed and the application has not
+    seen it while iterating, leaving raises the error. Methods may be called from any task of the same trio run; each
+    async method is a checkpoint and raises SessionClosed after the end.
+    """
+
+    def __init__(
+        self,
+        model: RealtimeModel,
+        agent: RealtimeAgent[TContext],
+        context: TContext | RunContextWrapper[TContext] | None,
+        model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
+        run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(agent, RealtimeAgent):
+            raise UserTypeError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+        wrapper: RunContextWrapper[Any] = (
+            cast("RunContextWrapper[Any]", context)
+            if isinstance(context, RunContextWrapper)
+            else RunContextWrapper(context)
+        )
+        self._model = model
+        self._hub = SessionHub(
+            cast("RealtimeSession[Any]", self),
+            agent,
+            wrapper,
+            structure(model_config or {}, RealtimeModelConfig, name="model_config"),
+            structure(run_config or {}, RealtimeRunConfig, name="config"),
+        )
+        self._events = self._hub.stream(None)
+        self._live = LiveModel(self._hub)
+        self._lifespan: AbstractAsyncContextManager[None] | None = None
+
+    # -- entering, leaving, reading ----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Connect. Returns when the server has confirmed the configuration.
+
+        Raises:
+            RealtimeConnectionError, HandshakeRejected: no connection.
+            RealtimeTimeoutError: the server did not answer in time (name ``"connect"``).
+            ConfigRejected: the server refused the configuration.
+            UserError: the configuration is at fault, or the session was entered before.
+        """
+        if self._lifespan is not None:
+            raise UserError("a session can be entered once; ask the runner for another")
+        self._lifespan = lifespan(self._hub, self._model)
+        await self._lifespan.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """Close the connection and end every task, within ``timeouts.close``, cancelled or not."""
+        assert self._lifespan is not None
+        return await self._lifespan.__aexit__(kind, error, traceback)
+
+    def __aiter__(self) -> EventStream[RealtimeSessionEvent]:
+        """Give the session's own reader, always the same: breaking off and iterating again goes on where it stopped."""
+        return self._events
+
+    @overload
+    def events(self) -> EventStream[RealtimeSessionEvent]: ...
+    @overload
+    def events(self, *types: type[EventT]) -> EventStream[EventT]: ...
+    def events(self, *types: type[Any]) -> EventStream[Any]:
+        """Make another reader, which sees every event of the given classes from now on (all without any).
+
+        Readers are independent of each other. One that nobody iterates keeps the newest events within the bounds.
+
+        Raises:
+            UserTypeError: something that is not an event class.
+        """
+        for kind in types:
+            if not isinstance(kind, type) or not kind.__module__.startswith("trio_realtime."):
+                raise UserTypeError(f"events() takes event classes, not {kind!r}")
+        return self._hub.stream(types or None)
+
+    async def close(self) -> None:
+        """End the session now: the connection is closed in an orderly way and iteration ends.
+
+        A checkpoint. The block is still to be left by whoever entered it. Idempotent; after it the other methods raise
+        SessionClosed.
+        """
+        hub = self._hub
+        if hub.ended.is_set() or self._lifespan is None:
+            await trio.lowlevel.checkpoint()
+            return
+        with trio.CancelScope(shield=True):
+            with trio.move_on_after(hub.run_config.timeouts.close):
+                await hub.connection.aclose()
+        hub.finish(reason="the application closed the session")
+
+    # -- what is known -----------------------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> Sequence[RealtimeItem]:
+        """The conversation now: a snapshot that never changes."""
+        return self._hub.conversation.snapshot()
+
+    @property
+    def current_agent(self) -> RealtimeAgent[TContext]:
+        """The agent that answers."""
+        return self._hub.agent
+
+    @property
+    def context(self) -> RunContextWrapper[TContext]:
+        """The context that tools, guardrails and callbacks get."""
+        return self._hub.wrapper
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of the session so far; it grows."""
+        return self._hub.wrapper.usage
+
+    @property
+    def pending_approvals(self) -> tuple[PendingApproval, ...]:
+        """The tool calls that wait for a decision, in the order in which they came."""
+        return self._hub.approvals.pending if self._lifespan is not None else ()
+
+    @property
+    def model(self) -> LiveModel:
+        """The live connection."""
+        return self._live
+
+    @property
+    def status(self) -> SessionStatus:
+        """``"connecting"``, ``"connected"``, ``"reconnecting"``, ``"ending"`` or ``"closed"``."""
+        return self._hub.status
+
+    def statistics(self) -> SessionStatistics:
+        """Give the counters now."""
+        hub = self._hub
+        buffer = self._events.buffer.statistics()
+        return SessionStatistics(
+            events=hub.events_published,
+            buffered_events=buffer.events,
+            buffered_bytes=buffer.bytes,
+            buffered_ms=buffer.audio_ms,
+            peak_bytes=buffer.peak_bytes,
+            dropped_events=buffer.dropped_events,
+            dropped_ms=buffer.dropped_ms,
+            purged_events=buffer.purged_events,
+            running_tools=hub.ledger.running(),
+        )
+
+    # -- speaking ----------------------------------------------------------------------------------------------------
+
+    async def send_message(self, message: RealtimeUserInput) -> None:
+        """Add a user message and ask for a response.
+
+        Args:
+            message: text, or a message of ``input_text`` and ``input_image`` parts, as an object or a dict.
+
+        Raises:
+            UserError: the message is at fault (an unknown part, a missing text); nothing was sent.
+            SessionClosed: the session has ended.
+        """
+        user_input = _user_input(message)
+        _require_entered(self._hub)
+        await self._hub.outbox.send(RealtimeModelSendUserInput(user_input=user_input, item_id=new_id("item")))
+
+    async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Append audio to the input buffer. Waits while the connection takes no data.
+
+        Args:
+            audio: bytes in the session's input format (16 bit PCM at 24 kHz unless configured otherwise).
+            commit: make a user item of the buffer afterwards; no response is asked for.
+
+        Raises:
+            UserTypeError: ``audio`` is not bytes.
+            SessionClosed: the session has ended.
+        """
+        if not isinstance(audio, (bytes, bytearray, memoryview)):
+            raise UserTypeError(f"audio must be bytes, not {type(audio).__name__}")
+        _require_entered(self._hub)
+        await self._hub.outbox.send(RealtimeModelSendAudio(audio=bytes(audio), commit=commit))
+
+    async def commit_audio(self, *, respond: bool = True) -> None:
+        """Make a user item of the input buffer, for turns without turn detection.
+
+        Args:
+            respond: ask for a response to it.
+        """
+        await self._raw("input_audio_buffer.commit")
+        if respond:
+            await self._raw("response.create")
+
+    async def clear_audio(self) -> None:
+        """Empty the input buffer."""
+        await self._raw("input_audio_buffer.clear")
+
+    async def interrupt(self) -> None:
+        """Stop the agent: cancel the response, cut its audio where it was heard, deliver none of the rest.
+
+        ``audio_interrupted`` is the next event that is read, if anything was being said.
+        """
+        hub = self._hub
+        _require_entered(hub)
+        hub.check_open()
+        hub.outbox.send_first(hub.interrupt())
+        await trio.lowlevel.checkpoint()
+
+    async def add_item(
+        self,
+        role: Literal["user", "system", "assistant"],
+        content: str | Sequence[Mapping[str, Any]],
+        *,
+        respond: bool = False,
+        after: str | None = None,
+    ) -> str:
+        """Add a message to the conversation without asking for a reply.
+
+        Args:
+            role: whose words they are.
+            content: text, or content parts of the protocol as dicts.
+            respond: ask for a response afterwards.
+            after: the id of the item to stand after, or ``"root"`` for the first place; the end without it.
+
+        Returns:
+            the new item's id.
+
+        Raises:
+            UserError: the role or the content is at fault; nothing was sent.
+        """
+        parts = _content(role, content)
+        item_id = new_id("item")
+        fields: dict[str, Any] = {"item": {"id": item_id, "type": "message", "role": role, "content": parts}}
+        if after is not None:
+            fields["previous_item_id"] = after
+        await self._raw("conversation.item.create", **fields)
+        if respond:
+            await self._raw("response.create")
+        return item_id
+
+    async def delete_item(self, item_id: str) -> None:
+        """Take an item out of the conversation; the history follows when the server has done it."""
+        await self._raw("conversation.item.delete", item_id=item_id)
+
+    async def _raw(self, type: str, **fields: Any) -> None:
+        _require_entered(self._hub)
+        message = RealtimeModelRawClientMessage(type=type, other_data=fields)
+        await self._hub.outbox.send_and_wait(RealtimeModelSendRawMessage(message=message))
+
+    # -- agents and tools --------------------------------------------------------------------------------------------
+
+    async def update_agent(self, agent: RealtimeAgent[TContext]) -> None:
+        """Make another agent the current one. Returns when the server has confirmed its settings.
+
+        When cancelled, the local agent is unchanged, and the server may have the new settings.
+
+        Raises:
+            ConfigRejected: the server refused; the agent is unchanged.
+            RealtimeTimeoutError: the server did not answer (name ``"configure"``); the agent is unchanged.
+            UserError: the agent or its tools are at fault.
+            SessionClosed: the session has ended.
+        """
+        if not isinstance(agent, RealtimeAgent):
+            raise UserTypeError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+        _require_entered(self._hub)
+        self._hub.check_open()
+        await apply_agent(self._hub, agent)
+
+    async def approve_tool_call(self, call_id: str, *, always: bool = False) -> None:
+        """Let a waiting tool call run. Unknown ids change nothing.
+
+        Args:
+            call_id: the call, from ``tool_approval_required``.
+            always: later calls of this tool in this session need no approval.
+        """
+        hub = self._hub
+        _require_entered(hub)
+        pending = hub.approvals.take(call_id)
+        if pending is not None:
+            hub.wrapper.approve_tool(pending.tool.name, call_id, always=always)
+            hub.approvals.decide(call_id)
+        await trio.lowlevel.checkpoint()
+
+    async def reject_tool_call(
+        self, call_id: str, *, always: bool = False, rejection_message: str | None = None
+    ) -> None:
+        """Refuse a waiting tool call; the model is told so. Unknown ids change nothing.
+
+        Args:
+            call_id: the call.
+            always: later calls of this tool in this session are refused with the same message.
+            rejection_message: what the model is told; else the ``tool_error_formatter``'s text, else a fixed one.
+        """
+        hub = self._hub
+        _require_entered(hub)
+        pending = hub.approvals.take(call_id)
+        if pending is not None:
+            hub.wrapper.reject_tool(
+                pending.tool.name, call_id, always=always, rejection_message=rejection_message
+            )
+            hub.approvals.decide(call_id)
+        await trio.lowlevel.checkpoint()
+
+
+def _require_entered(hub: SessionHub) -> None:
+    if hub.status == "connecting":
+        raise UserError("enter the session first: async with await runner.run() as session")
+    hub.check_open()
+
+
+def _user_input(message: RealtimeUserInput) -> RealtimeModelUserInput:
+    """Check a user message and turn it into the model layer's own."""
+    if isinstance(message, str):
+        return message
+    checked = structure(message, RealtimeUserInputMessage, name="message")
+    if not checked.content:
+        raise UserError("message.content: must have at least one part")
+    parts: list[RealtimeModelInputTextContent | RealtimeModelInputImageContent] = []
+    for index, part in enumerate(checked.content):
+        if isinstance(part, RealtimeUserInputText):
+            parts.append(RealtimeModelInputTextContent(text=part.text))
+        elif isinstance(part, RealtimeUserInputImage) and part.image_url:
+            parts.append(RealtimeModelInputImageContent(image_url=part.image_url, detail=part.detail))
+        else:
+            raise UserError(f"message.content[{index}].image_url: must not be empty")
+    return RealtimeModelUserInputMessage(content=tuple(parts))
+
+
+_TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
+
+
+def _content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Check the content of a message and give it in the protocol's form."""
+    if role not in _TEXT_PART:
+        raise UserError(f"role must be 'user', 'system' or 'assistant', not {role!r}")
+    if isinstance(content, str):
+        return [{"type": _TEXT_PART[role], "text": content}]
+    parts: list[dict[str, Any]] = []
+    for index, part in enumerate(content):
+        if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+            raise UserError(f"content[{index}] must be a dict with a 'type'")
+        parts.append(dict(part))
+    if not parts:
+        raise UserError("content must have at least one part")
+    return parts

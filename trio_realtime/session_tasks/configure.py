@@ -1,0 +1,107 @@
+"""Which settings an agent means, and changing from one agent to another with the server's word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trio_realtime._structure import NOT_GIVEN
+from trio_realtime.config import RealtimeModelConfig, RealtimePrompt, RealtimeSessionModelSettings
+from trio_realtime._structure import structure
+from trio_realtime.errors import RealtimeTimeoutError
+from trio_realtime.ids import new_id
+from trio_realtime.model_inputs import RealtimeModelSendSessionUpdate
+from trio_realtime.session_tasks.hub import ConfigWaiter, SessionHub
+from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_tools
+from trio_realtime.handoffs import enabled_handoffs
+
+if TYPE_CHECKING:
+    from trio_realtime.agent import RealtimeAgent
+
+__all__ = ["agent_settings", "apply_agent", "connect_settings"]
+
+
+async def agent_settings(
+    hub: SessionHub, agent: RealtimeAgent[Any]
+) -> tuple[RealtimeSessionModelSettings, AgentTools]:
+    """Give the settings that ``agent`` means after the connection is made: the agent beats the run's settings.
+
+    Raises:
+        UserError: tool or handoff names clash, or a tool is not one.
+    """
+    base = hub.run_config.model_settings.overlaid(hub.model_config.initial_model_settings)
+    tools = await collect_tools(agent, hub.wrapper)
+    instructions = await agent.get_system_prompt(hub.wrapper)
+    changes: dict[str, Any] = {
+        "instructions": instructions or "",
+        "tools": tools.tools,
+        "handoffs": tools.handoffs,
+    }
+    if agent.prompt is not None:
+        changes["prompt"] = structure(agent.prompt, RealtimePrompt, name="agent.prompt")
+    if hub.run_config.tracing_disabled:
+        changes["tracing"] = None
+    return attrs.evolve(base, **changes), tools
+
+
+async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentTools]:
+    """Give what to connect with: at connect, ``initial_model_settings`` beat the agent's own."""
+    settings, tools = await agent_settings(hub, hub.agent)
+    initial = hub.model_config.initial_model_settings
+    settings = settings.overlaid(initial)
+    if initial.tools is not NOT_GIVEN or initial.handoffs is not NOT_GIVEN:
+        chosen = settings.tools if initial.tools is not NOT_GIVEN and settings.tools else tools.tools
+        handoffs = settings.handoffs if initial.handoffs is not NOT_GIVEN and settings.handoffs else tools.handoffs
+        tools = AgentTools(
+            tools=tuple(await enabled_tools(chosen, hub.wrapper, hub.agent)),
+            handoffs=tuple(await enabled_handoffs(handoffs, hub.wrapper, hub.agent)),
+        )
+        check_names(tools.tools, tools.handoffs)
+        settings = attrs.evolve(settings, tools=tools.tools, handoffs=tools.handoffs)
+    if hub.run_config.tracing_disabled:
+        settings = attrs.evolve(settings, tracing=None)
+    config = attrs.evolve(
+        hub.model_config,
+        initial_model_settings=settings,
+        timeouts=hub.run_config.timeouts,
+        raw_events=hub.run_config.raw_events,
+    )
+    return config, tools
+
+
+async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> None:
+    """Make ``agent`` the current one, once the server has confirmed its settings. Nothing changes otherwise.
+
+    Raises:
+        ConfigRejected: the server refused.
+        RealtimeTimeoutError: it did not answer (name ``"configure"``).
+        SessionClosed: the session ended meanwhile.
+        UserError: the agent's tools are at fault.
+    """
+    async with hub.agent_lock:
+        settings, tools = await agent_settings(hub, agent)
+        await _configure(hub, settings)
+        hub.agent, hub.tools = agent, tools
+
+
+async def _configure(hub: SessionHub, settings: RealtimeSessionModelSettings) -> None:
+    seconds = hub.run_config.timeouts.configure
+    event_id = new_id("event")
+    update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=event_id)
+    if seconds is None or not hub.connection.confirms_configuration:
+        await hub.outbox.send_and_wait(update)
+        return
+    waiter = hub.config_waiters[event_id] = ConfigWaiter()
+    try:
+        with trio.move_on_after(seconds):
+            await hub.outbox.send_and_wait(update)
+            await waiter.answered.wait()
+        if waiter.error is not None:
+            raise waiter.error
+        if not waiter.answered.is_set():
+            message = f"the server did not confirm a session update within {seconds:g} seconds"
+            raise RealtimeTimeoutError(message, name="configure", seconds=seconds)
+    finally:
+        del hub.config_waiters[event_id]

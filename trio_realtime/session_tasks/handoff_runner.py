@@ -1,0 +1,51 @@
+"""A handoff: a tool call that makes another agent the current one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trio_realtime.agent import RealtimeAgent
+from trio_realtime.errors import ConfigRejected, RealtimeTimeoutError, SessionClosed, UserError
+from trio_realtime.events import RealtimeHandoffEvent
+from trio_realtime.handoffs import Handoff
+from trio_realtime.model_events import RealtimeModelToolCallEvent
+from trio_realtime.session_tasks.configure import apply_agent
+
+if TYPE_CHECKING:
+    from trio_realtime.session_tasks.hub import SessionHub
+    from trio_realtime.session_tasks.tool_runner import Answer
+
+__all__ = ["run_handoff"]
+
+
+async def run_handoff(
+    hub: SessionHub, call: RealtimeModelToolCallEvent, from_agent: RealtimeAgent[Any], handoff: Handoff
+) -> Answer:
+    """Hand over, and give the answer for the model. Whatever goes wrong leaves the agent as it is."""
+    from trio_realtime.session_tasks.tool_runner import Answer
+
+    try:
+        target = await handoff.on_invoke_handoff(hub.wrapper, call.arguments)
+        if not isinstance(target, RealtimeAgent):
+            raise UserError(
+                f"the handoff {handoff.tool_name!r} must return a RealtimeAgent, not {type(target).__name__}"
+            )
+        await apply_agent(hub, target)
+    except SessionClosed:
+        raise
+    except Exception as error:  # noqa: BLE001  the user's own callback, bad arguments, a refusal
+        hub.report(error)
+        text = f"The handoff to {handoff.agent_name!r} failed: {_reason(error)}. You are still in charge."
+        return Answer(text=text, value=text, error=error)
+    hub.publish(RealtimeHandoffEvent(info=hub.info, from_agent=from_agent, to_agent=target))
+    hub.hooks.handoff(from_agent, target)
+    text = handoff.get_transfer_message(target)
+    return Answer(text=text, value=text)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ConfigRejected):
+        return "the service refused its configuration"
+    if isinstance(error, RealtimeTimeoutError):
+        return "the service did not confirm its configuration"
+    return str(error) or type(error).__name__

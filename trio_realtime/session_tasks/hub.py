@@ -1,0 +1,239 @@
+"""What the tasks of one session share: its state, and the few verbs that change it.
+
+Everything here is synchronous unless it says otherwise, so that between two checkpoints the state is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import trio
+
+from trio_realtime.audio import PCM16, RealtimePlaybackTracker
+from trio_realtime.config import RealtimeModelConfig, RealtimeRunConfig
+from trio_realtime.context import RunContextWrapper
+from trio_realtime.core.conversation import Conversation
+from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
+from trio_realtime.core.gate import TranscriptGate
+from trio_realtime.core.playback import Playback
+from trio_realtime.core.tool_calls import ToolCallLedger
+from trio_realtime.errors import ConfigRejected, SessionClosed, SlowConsumer
+from trio_realtime.events import (
+    RealtimeAudio,
+    RealtimeAudioInterrupted,
+    RealtimeConnectionEvent,
+    RealtimeError,
+    RealtimeEventInfo,
+    RealtimeSessionEvent,
+)
+from trio_realtime.model_events import RealtimeModelEvent
+from trio_realtime.model_inputs import RealtimeModelSendInterrupt
+from trio_realtime.session_tasks.hook_runner import HookRunner
+from trio_realtime.session_tasks.responses import ResponseBook
+from trio_realtime.session_tasks.streams import Delivery, EventStream
+from trio_realtime.session_tasks.writer import Outbox
+
+if TYPE_CHECKING:
+    from trio_realtime.agent import RealtimeAgent
+    from trio_realtime.model import RealtimeConnection
+    from trio_realtime.session import RealtimeSession
+    from trio_realtime.session_tasks.approvals import Approvals
+    from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
+    from trio_realtime.session_tasks.tool_runner import ToolRunner
+    from trio_realtime.tools import AgentTools
+
+__all__ = ["SessionHub", "SessionStatus"]
+
+SessionStatus: TypeAlias = Literal["connecting", "connected", "reconnecting", "ending", "closed"]
+_ASIDE: Final = 64  # parts of out-of-band responses whose words are kept for their transcripts
+
+
+class ConfigWaiter:
+    """Waits for the server's answer to one session update."""
+
+    def __init__(self) -> None:
+        self.answered = trio.Event()
+        self.error: Exception | None = None
+
+
+class SessionHub:
+    """The shared state of one session."""
+
+    connection: RealtimeConnection
+    tools: AgentTools
+    approvals: Approvals
+    guardrails: GuardrailRunner
+    tool_runner: ToolRunner
+
+    def __init__(
+        self,
+        session: RealtimeSession,
+        agent: RealtimeAgent[Any],
+        wrapper: RunContextWrapper[Any],
+        model_config: RealtimeModelConfig,
+        run_config: RealtimeRunConfig,
+    ) -> None:
+        self.session = session
+        self.agent = agent
+        self.wrapper = wrapper
+        self.info = RealtimeEventInfo(wrapper)
+        self.model_config = model_config
+        self.run_config = run_config
+        self.conversation = Conversation()
+        self.playback = Playback(PCM16)
+        self.tracker: RealtimePlaybackTracker | None = model_config.playback_tracker
+        self.gate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)
+        self.ledger = ToolCallLedger()
+        self.responses = ResponseBook()
+        self.delivery = Delivery()
+        self.outbox = Outbox()
+        self.hooks = HookRunner(self)
+        self.agent_lock = trio.Lock()
+        self.config_waiters: dict[str, ConfigWaiter] = {}
+        self.status: SessionStatus = "connecting"
+        self.ended = trio.Event()
+        self.failure: BaseException | None = None
+        self.failure_seen = False
+        self.handle: Callable[[RealtimeModelEvent], None] = lambda _: None
+        self.stop_tools: Callable[[], None] = lambda: None
+        self.blocked: Overflow | None = None
+        self.events_published = 0
+        self._aside: dict[tuple[str, int], str] = {}
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def stream(self, types: tuple[type[Any], ...] | None) -> EventStream[Any]:
+        """Make a reader that sees everything of its selection from now on."""
+        buffer = EventBuffer(self.run_config.delivery, types)
+        stream: EventStream[Any] = EventStream(buffer, self._given, self._seen)
+        self.delivery.add(stream)
+        return stream
+
+    def _given(self, event: RealtimeAudio, now: float) -> None:
+        length = self.playback.format.duration_ms(len(event.audio.data))
+        self.playback.given(event.item_id, event.content_index, length, now)
+
+    def _seen(self) -> None:
+        self.failure_seen = True
+
+    def publish(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> None:
+        """Give an event to the application; a reader that has too much of it may end the session."""
+        self.events_published += 1
+        overflow = self.delivery.publish(event, size, audio_ms)
+        if overflow is None:
+            return
+        if overflow == "audio" and self.run_config.delivery.overflow == "block":
+            self.blocked = overflow
+            return
+        self.slow_consumer(overflow)
+
+    def slow_consumer(self, overflow: Overflow) -> None:
+        """End the session: the application does not keep up."""
+        worst = max((stream.buffer.statistics() for stream in self.delivery.streams), key=lambda s: s.bytes)
+        self.finish(
+            SlowConsumer(
+                f"the application does not keep up: {worst.bytes} bytes and {worst.audio_ms:.0f} ms of audio wait"
+                + (", and what is not audio is never dropped" if overflow == "control" else ""),
+                buffered_bytes=worst.bytes,
+                limit_bytes=self.run_config.delivery.max_buffered_bytes,
+                buffered_ms=worst.audio_ms,
+            )
+        )
+
+    def report(self, error: BaseException, received_at: float | None = None, *, before: Hold | None = None) -> None:
+        """Tell the application and the hooks of an error that does not end the session."""
+        event = RealtimeError(info=self.info, error=error, received_at=received_at)
+        if before is None:
+            self.publish(event)
+        else:
+            self.delivery.publish_before(before, event)
+        self.hooks.error(error)
+
+    def out_of_band_words(self, item_id: str, content_index: int, delta: str) -> str:
+        """Collect words that are not part of the conversation, and give all of that part."""
+        key = (item_id, content_index)
+        self._aside[key] = self._aside.get(key, "") + delta
+        while len(self._aside) > _ASIDE:
+            del self._aside[next(iter(self._aside))]
+        return self._aside[key]
+
+    # -- interruption ------------------------------------------------------------------------------------------------
+
+    def interrupt(self, *, response_id: str | None = None, cancel: bool = True) -> RealtimeModelSendInterrupt:
+        """Stop the agent's speech here and now, and give what the model has to be told.
+
+        Undelivered audio is purged, the responses are marked so that none of it follows, and ``audio_interrupted`` is
+        put before everything that waits.
+
+        Args:
+            response_id: only this response; None for everything that is spoken or waits to be.
+            cancel: the response has not been cancelled by the server already.
+        """
+        now = trio.current_time()
+        state = self.tracker.get_state() if self.tracker is not None else None
+        playing, points = self.playback.interrupt(now, response_id=response_id, tracker=state)
+        active = self.responses.silence(response_id)
+        self.delivery.purge_audio(response_id)
+        if playing is not None:
+            self.responses.silence(playing.response_id)
+            event = RealtimeAudioInterrupted(
+                info=self.info,
+                item_id=playing.item_id,
+                content_index=playing.content_index,
+                response_id=playing.response_id,
+            )
+            self.delivery.publish_first(event)
+            if self.tracker is not None:
+                self.tracker.on_interrupted()
+        if playing is not None or active:
+            self.hooks.interrupt()
+        return RealtimeModelSendInterrupt(
+            response_id=response_id, force_response_cancel=cancel, playback_only=not cancel, truncations=points
+        )
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+
+    def finish(self, failure: BaseException | None = None, *, reason: str | None = None) -> None:
+        """End the session: the first cause counts. What was delivered before stays readable."""
+        if self.ended.is_set():
+            return
+        self.failure = failure
+        self.status = "closed"
+        if reason is None and failure is not None:
+            reason = str(failure) or type(failure).__name__
+        self.publish(RealtimeConnectionEvent(info=self.info, status="closed", reason=reason))
+        self.ended.set()
+        self.delivery.finish(failure)
+        self.outbox.close(failure)
+        for waiter in self.config_waiters.values():
+            waiter.error = self.closed_error(failure)
+            waiter.answered.set()
+        self.responses.release_waiters()
+        self.stop_tools()
+
+    def closed_error(self, cause: BaseException | None) -> SessionClosed:
+        """Make the error of a call that comes after the end."""
+        error = SessionClosed("the session has ended")
+        error.__cause__ = cause
+        return error
+
+    def check_open(self) -> None:
+        """Raise SessionClosed unless the session is connected.
+
+        Raises:
+            SessionClosed: it has ended.
+        """
+        if self.ended.is_set() or self.status in ("closed", "ending"):
+            raise self.closed_error(self.failure)
+
+    # -- configuration -----------------------------------------------------------------------------------------------
+
+    def config_answered(self, event_id: str | None, error: ConfigRejected | None) -> bool:
+        """Wake whoever waits for the answer to an update; says whether anybody did."""
+        waiter = self.config_waiters.get(event_id or "")
+        if waiter is None:
+            return False
+        waiter.error = error
+        waiter.answered.set()
+        return True

@@ -1,0 +1,107 @@
+"""What a session remembers of its responses: which are active, whose they are, which must be silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import trio
+
+if TYPE_CHECKING:
+    from trio_realtime.agent import RealtimeAgent
+
+__all__ = ["Response", "ResponseBook"]
+
+_KEPT: Final = 256  # ended responses that are remembered: late audio and checks of them still come
+
+
+@attrs.define(eq=False)
+class Response:
+    """One response.
+
+    Attributes:
+        response_id: its id.
+        agent: the agent that was current when it began.
+        default_conversation: it is spoken to the user.
+        active: it has not ended.
+        silenced: none of its audio is delivered any more.
+        tripped: a guardrail stopped it.
+        items: the items of its words, in order.
+        ended: set when it has ended.
+    """
+
+    response_id: str
+    agent: RealtimeAgent[Any]
+    default_conversation: bool = True
+    active: bool = True
+    silenced: bool = False
+    tripped: bool = False
+    items: dict[str, None] = attrs.Factory(dict[str, None])
+    ended: trio.Event = attrs.Factory(trio.Event)
+
+
+class ResponseBook:
+    """The responses of a session, by id."""
+
+    def __init__(self) -> None:
+        self._responses: dict[str, Response] = {}
+        self._released = False
+
+    def get(self, response_id: str) -> Response | None:
+        """Give a response that is remembered."""
+        return self._responses.get(response_id)
+
+    def begin(self, response_id: str, agent: RealtimeAgent[Any], *, default_conversation: bool = True) -> Response:
+        """Note that a response has begun; the same id twice is one response."""
+        response = self._responses.get(response_id)
+        if response is None or not response.active:
+            response = Response(response_id, agent, default_conversation)
+            self._responses[response_id] = response
+            self._prune()
+        return response
+
+    def end(self, response_id: str, agent: RealtimeAgent[Any]) -> Response:
+        """Note that a response has ended, and give it."""
+        response = self._responses.get(response_id) or self.begin(response_id, agent)
+        response.active = False
+        response.ended.set()
+        return response
+
+    def active(self) -> list[Response]:
+        """Give the responses that have not ended and are spoken to the user."""
+        return [r for r in self._responses.values() if r.active and r.default_conversation]
+
+    def is_silenced(self, response_id: str) -> bool:
+        """Say whether audio of a response must not be delivered."""
+        response = self._responses.get(response_id)
+        return response is not None and response.silenced
+
+    def silence(self, response_id: str | None) -> list[Response]:
+        """Let no more audio of a response through (None: of all that are active); give those that are active."""
+        if response_id is None:
+            chosen = self.active()
+        else:
+            response = self._responses.get(response_id)
+            chosen = [] if response is None else [response]
+        for response in chosen:
+            response.silenced = True
+        return [response for response in chosen if response.active]
+
+    async def wait_ended(self, response_id: str) -> None:
+        """Wait until a response has ended. A checkpoint."""
+        response = self._responses.get(response_id)
+        if response is None or self._released:
+            await trio.lowlevel.checkpoint()
+        else:
+            await response.ended.wait()
+
+    def release_waiters(self) -> None:
+        """Wake whoever waits for the end of a response: the session has ended."""
+        self._released = True
+        for response in self._responses.values():
+            response.ended.set()
+
+    def _prune(self) -> None:
+        if len(self._responses) > _KEPT:
+            for key in [key for key, response in self._responses.items() if not response.active][:-_KEPT // 2]:
+                del self._responses[key]

@@ -1,0 +1,186 @@
+"""The application's end of delivery: independent readers of one session's events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, cast
+
+import attrs
+import trio
+
+from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
+from trio_realtime.events import RealtimeAudio, RealtimeSessionEvent
+
+__all__ = ["Delivery", "EventStream"]
+
+EventT_co = TypeVar("EventT_co", covariant=True)
+
+_BURST = 32  # events given from a full buffer before other tasks get a turn
+
+
+class EventStream(Generic[EventT_co]):
+    """An async iterator over the events of a session, made by :meth:`RealtimeSession.events`.
+
+    Breaking off and iterating again goes on where it stopped. Two tasks on one stream share it. Each step is a
+    checkpoint for cancellation; a cancellation loses nothing. Iteration ends when the session has ended and everything
+    before that was given; if the session failed, its exception is raised then.
+    """
+
+    def __init__(self, buffer: EventBuffer, given: Callable[[RealtimeAudio, float], None], failed: Callable[[], None]) -> None:
+        self._buffer = buffer
+        self._given = given
+        self._failed = failed
+        self._waiting = trio.lowlevel.ParkingLot()
+        self._room = trio.lowlevel.ParkingLot()
+        self._burst = 0
+        self._seq = 0
+        self._ended = False
+        self._failure: BaseException | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EventT_co:
+        """Give the next event.
+
+        Raises:
+            StopAsyncIteration: the session has ended.
+            Exception: what the session failed with; once.
+        """
+        self._buffer.begun = True
+        self._burst += 1
+        if self._burst >= _BURST:
+            self._burst = 0
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        while (event := self._buffer.pop()) is None:
+            if self._ended and not self._buffer.is_held():
+                self._end()
+            self._burst = 0
+            await self._waiting.park()
+        if self._room:
+            self._room.unpark_all()
+        self._seq += 1
+        event = _numbered(event, self._seq)
+        if isinstance(event, RealtimeAudio):
+            self._given(event, trio.current_time())
+        return cast("EventT_co", event)
+
+    def _end(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is None:
+            raise StopAsyncIteration
+        self._failed()
+        raise failure
+
+    # -- the session's side -----------------------------------------------------------------------------------------
+
+    @property
+    def buffer(self) -> EventBuffer:
+        """What this reader has not taken yet."""
+        return self._buffer
+
+    def wake(self) -> None:
+        """Let waiting readers look again."""
+        if self._waiting:
+            self._waiting.unpark_all()
+
+    def finish(self, failure: BaseException | None) -> None:
+        """End the stream after what is buffered."""
+        if not self._ended:
+            self._ended, self._failure = True, failure
+            self.wake()
+            self._room.unpark_all()
+
+    async def wait_for_room(self) -> None:
+        """Wait until the buffer is within its bounds."""
+        while self._buffer.is_full() and not self._ended:
+            await self._room.park()
+
+
+def _numbered(event: RealtimeSessionEvent, seq: int) -> RealtimeSessionEvent:
+    """Number an event at delivery: in place for the first reader that gives it, else on a copy."""
+    if event.seq == 0:
+        object.__setattr__(event, "seq", seq)  # nobody has seen it yet, so for everybody it never changes
+        return event
+    return event if event.seq == seq else attrs.evolve(event, seq=seq)
+
+
+class Delivery:
+    """All readers of a session."""
+
+    def __init__(self) -> None:
+        self._streams: list[EventStream[Any]] = []
+        self._ended = False
+        self._failure: BaseException | None = None
+
+    def add(self, stream: EventStream[Any]) -> None:
+        """Begin to feed a reader."""
+        self._streams.append(stream)
+        if self._ended:
+            stream.finish(self._failure)
+
+    @property
+    def streams(self) -> tuple[EventStream[Any], ...]:
+        """The readers, the session's own first."""
+        return tuple(self._streams)
+
+    def wants(self, kind: type[RealtimeSessionEvent]) -> bool:
+        """Say whether any reader selects events of that class."""
+        return any(stream.buffer.wants(kind) for stream in self._streams)
+
+    def publish(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
+        """Give an event to every reader that selects it; say what one of them has too much of."""
+        overflow: Overflow | None = None
+        if self._ended:
+            return None
+        for stream in self._streams:
+            if stream.buffer.wants(type(event)):
+                overflow = stream.buffer.put(event, size, audio_ms) or overflow
+                stream.wake()
+        return overflow
+
+    def publish_first(self, event: RealtimeSessionEvent) -> None:
+        """Give an event before everything that waits."""
+        for stream in self._streams:
+            if stream.buffer.wants(type(event)):
+                stream.buffer.put_first(event)
+                stream.wake()
+
+    def hold(self) -> Hold:
+        """Keep back everything that comes from now on."""
+        hold = Hold()
+        for stream in self._streams:
+            stream.buffer.hold(hold)
+        return hold
+
+    def publish_before(self, hold: Hold, event: RealtimeSessionEvent) -> None:
+        """Give an event before what ``hold`` keeps back."""
+        for stream in self._streams:
+            if stream.buffer.wants(type(event)):
+                stream.buffer.insert_before(hold, [(event, 0)])
+                stream.wake()
+
+    def release(self, hold: Hold) -> None:
+        """Let go what ``hold`` keeps back."""
+        hold.released = True
+        for stream in self._streams:
+            stream.wake()
+
+    def purge_audio(self, response_id: str | None) -> None:
+        """Remove undelivered audio of a response; None for all."""
+        for stream in self._streams:
+            stream.buffer.purge_audio(response_id)
+
+    async def wait_for_room(self) -> None:
+        """Wait until every reader that somebody iterates is within its bounds."""
+        for stream in self._streams:
+            if stream.buffer.begun:
+                await stream.wait_for_room()
+
+    def finish(self, failure: BaseException | None) -> None:
+        """End every reader after what it has."""
+        self._ended, self._failure = True, failure
+        for stream in self._streams:
+            stream.finish(failure)

@@ -1,0 +1,225 @@
+"""The tool runner: every call of the model gets exactly one output, whatever happens on the way.
+
+A call is a task of its own. Its way is: approval, input guardrails, the tool, output guardrails, the output to the
+model, ``tool_end``. A failure on the way becomes the output and an event; only a tool marked ``fatal`` ends the session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClosed
+from trio_realtime.events import RealtimeHistoryUpdated, RealtimeToolEnd, RealtimeToolStart
+from trio_realtime.handoffs import Handoff
+from trio_realtime.model_events import RealtimeModelToolCallEvent
+from trio_realtime.model_inputs import RealtimeModelSendToolOutput
+from trio_realtime.session_tasks.handoff_runner import run_handoff
+from trio_realtime.session_tasks.tool_approval import wait_for_approval
+from trio_realtime.tools import (
+    FunctionTool,
+    ToolContext,
+    default_tool_error_function,
+    invoke_function_tool,
+    is_tool_enabled,
+    run_tool_input_guardrails,
+    run_tool_output_guardrails,
+    tool_output_text,
+    tool_respond,
+)
+
+if TYPE_CHECKING:
+    from trio_realtime.agent import RealtimeAgent
+    from trio_realtime.session_tasks.hub import SessionHub
+    from trio_realtime.tools import AgentTools
+
+__all__ = ["Answer", "ToolCall", "ToolRunner"]
+
+_WAITING = 1024  # calls that may wait to be started; they are started at once unless they run one by one
+
+
+@attrs.frozen
+class ToolCall:
+    """A call, with the agent and the tools that were current when the model made it."""
+
+    event: RealtimeModelToolCallEvent
+    agent: RealtimeAgent[Any]
+    tools: AgentTools
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What a call ends with.
+
+    Attributes:
+        text: the output for the model.
+        value: the output for ``tool_end``: what the tool returned, or the text.
+        respond: ask the model to go on.
+        error: why the tool failed, if it did.
+        fatal: end the session with ``error``.
+    """
+
+    text: str
+    value: Any
+    respond: bool = True
+    error: Exception | None = None
+    fatal: bool = False
+
+
+class ToolRunner:
+    """Runs the tool calls of one session."""
+
+    def __init__(self, hub: SessionHub) -> None:
+        self._hub = hub
+        self._send, self._receive = trio.open_memory_channel[ToolCall](_WAITING)
+        limit = hub.run_config.tool_execution.max_concurrency
+        self._limiter = None if limit is None else trio.CapacityLimiter(limit)
+
+    def submit(self, event: RealtimeModelToolCallEvent) -> None:
+        """Take a call from the reader. Does not wait."""
+        hub = self._hub
+        admission = hub.ledger.admit(event)
+        if admission == "repeated":
+            return
+        if admission != "run":
+            what = (
+                "without a call id"
+                if admission == "nameless"
+                else f"under the id {event.call_id!r}, which another call has already"
+            )
+            message = f"the model called the tool {event.name!r} {what}; the call is not run"
+            hub.report(ModelBehaviorError(message, call_id=event.call_id), event.received_at)
+            return
+        try:
+            self._send.send_nowait(ToolCall(event, hub.agent, hub.tools))
+        except trio.WouldBlock:
+            failure = ModelBehaviorError(f"more than {_WAITING} tool calls wait to be run", call_id=event.call_id)
+            hub.finish(failure)
+
+    async def run(self) -> None:
+        """Run calls until cancelled: side by side, or one by one if the configuration says so."""
+        async with trio.open_nursery() as nursery:
+            self._hub.stop_tools = nursery.cancel_scope.cancel
+            if self._hub.ended.is_set():
+                return
+            async for call in self._receive:
+                if self._hub.run_config.async_tool_calls:
+                    nursery.start_soon(self._handle, call, name=f"tool {call.event.name}")
+                else:
+                    await self._handle(call)
+
+    async def _handle(self, call: ToolCall) -> None:
+        hub = self._hub
+        try:
+            target = call.tools.find(call.event.name)
+            if target is not None and not await is_tool_enabled(target, hub.wrapper, call.agent):
+                target = None
+            if target is None:
+                await self._answer_unknown(call)
+            elif isinstance(target, Handoff):
+                answer = await run_handoff(hub, call.event, call.agent, target)
+                await self._send_output(call, answer)
+            else:
+                await self._answer_tool(call, target)
+        except SessionClosed:
+            pass  # there is nobody left to give the output to
+        except Exception as error:  # noqa: BLE001
+            failure = InternalError(f"running the tool call {call.event.call_id!r} failed")
+            failure.__cause__ = error
+            hub.finish(failure)
+
+    async def _answer_unknown(self, call: ToolCall) -> None:
+        """The model named a tool that is not there: tell it which ones are."""
+        names = [tool.name for tool in call.tools.tools] + [handoff.tool_name for handoff in call.tools.handoffs]
+        text = f"There is no tool named {call.event.name!r}. The tools are: {', '.join(names) or 'none'}."
+        self._hub.report(ModelBehaviorError(f"the model called {call.event.name!r}: no such tool", call_id=call.event.call_id))
+        await self._send_output(call, Answer(text=text, value=text))
+
+    async def _answer_tool(self, call: ToolCall, tool: FunctionTool) -> None:
+        hub, event = self._hub, call.event
+        context = ToolContext.from_agent_context(
+            hub.wrapper,
+            event.call_id,
+            event,
+            call.agent,
+            tool_name=tool.name,
+            tool_arguments=event.arguments,
+            session=hub.session,
+        )
+        answer = await self._run_tool(call, tool, context)
+        await self._send_output(call, answer)
+        end = RealtimeToolEnd(
+            info=hub.info,
+            agent=call.agent,
+            tool=tool,
+            arguments=event.arguments,
+            output=answer.value,
+            call_id=event.call_id,
+            error=answer.error,
+        )
+        hub.publish(end, len(answer.text))
+        hub.hooks.tool_end(context, call.agent, tool, answer.value)
+        if answer.fatal:
+            hub.finish(answer.error)
+
+    async def _run_tool(self, call: ToolCall, tool: FunctionTool, context: ToolContext[Any]) -> Answer:
+        """From approval to checked output. Whatever raises on the way is the answer."""
+        try:
+            settings = self._hub.run_config.tool_execution
+            if settings.pre_approval_tool_input_guardrails:
+                text = await run_tool_input_guardrails(tool, context, call.agent)
+                if text is not None:
+                    return Answer(text=text, value=text)
+            refusal = await wait_for_approval(self._hub, call.event, call.agent, tool, context)
+            if refusal is not None:
+                return Answer(text=refusal, value=refusal)
+            text = await run_tool_input_guardrails(tool, context, call.agent)
+            if text is not None:
+                return Answer(text=text, value=text)
+            if self._limiter is None:
+                return await self._invoke(call, tool, context)
+            async with self._limiter:
+                return await self._invoke(call, tool, context)
+        except Exception as error:  # noqa: BLE001  the user's own: it becomes the output
+            if not tool.fatal:
+                self._hub.report(error)
+            text = default_tool_error_function(context, error)
+            return Answer(text=text, value=text, error=error, fatal=tool.fatal, respond=not tool.fatal)
+
+    async def _invoke(self, call: ToolCall, tool: FunctionTool, context: ToolContext[Any]) -> Answer:
+        hub = self._hub
+        start = RealtimeToolStart(
+            info=hub.info,
+            agent=call.agent,
+            tool=tool,
+            arguments=call.event.arguments,
+            call_id=call.event.call_id,
+        )
+        hub.publish(start)
+        hub.hooks.tool_start(context, call.agent, tool)
+        timeout = hub.run_config.tool_execution.default_timeout
+        value = await invoke_function_tool(tool, context, call.event.arguments, default_timeout=timeout)
+        replacement = await run_tool_output_guardrails(tool, context, call.agent, value)
+        respond = tool_respond(value)
+        if replacement is not None:
+            return Answer(text=replacement, value=replacement, respond=respond, error=context.error)
+        return Answer(
+            text=tool_output_text(value),
+            value=getattr(value, "value", value) if not respond else value,
+            respond=respond,
+            error=context.error,
+        )
+
+    async def _send_output(self, call: ToolCall, answer: Answer) -> None:
+        """Give the model its output, and ask it to go on if this is the last one of its batch."""
+        hub, event = self._hub, call.event
+        with trio.move_on_after(hub.run_config.timeouts.response or float("inf")):
+            while (response_id := hub.ledger.must_wait(event.call_id)) is not None and not hub.ended.is_set():
+                await hub.responses.wait_ended(response_id)
+        respond = hub.ledger.answer(event.call_id, respond=answer.respond)
+        output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond)
+        await hub.outbox.send(output)
+        if hub.conversation.complete_call(event.call_id, answer.text) is not None:
+            hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
