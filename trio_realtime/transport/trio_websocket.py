@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import os
 import socket
 import ssl
 import sys
@@ -157,8 +158,8 @@ def _plain(exc: BaseException) -> str:
         return f"TLS failed: {(exc.reason or 'unknown reason').replace('_', ' ').lower()}"
     if isinstance(exc, socket.gaierror):
         return f"the host name could not be resolved ({exc.strerror})"
-    if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror.lower()
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno).lower()
     return "the connection was closed" if isinstance(exc, trio.BrokenResourceError) else type(exc).__name__
 
 
