@@ -53,14 +53,13 @@ def _decoding(law: str) -> tuple[int, ...]:
 
 @cache
 def _encoding(law: str) -> bytes:
-    """Give the nearest code of every 16 bit sample, at 16 sample steps (G.711 keeps 13 or 14 bits of them)."""
+    """Give the nearest code of every 16 bit sample."""
     table = _decoding(law)
     order = sorted(range(256), key=lambda code: (table[code], code))
     codes = bytearray()
     at = 0
-    for sample in range(-32768, 32768, 16):
-        wanted = sample + 8
-        while at + 1 < 256 and abs(table[order[at + 1]] - wanted) <= abs(table[order[at]] - wanted):
+    for sample in range(-32768, 32768):
+        while at + 1 < 256 and abs(table[order[at + 1]] - sample) <= abs(table[order[at]] - sample):
             at += 1
         codes.append(order[at])
     return bytes(codes)
@@ -68,7 +67,7 @@ def _encoding(law: str) -> bytes:
 
 def _encode(law: str, pcm: bytes) -> bytes:
     codes = _encoding(law)
-    return bytes([codes[(sample + 32768) >> 4] for sample in pcm_samples(pcm)])
+    return bytes([codes[sample + 32768] for sample in pcm_samples(pcm)])
 
 
 def _decode(law: str, data: bytes) -> bytes:

@@ -155,7 +155,7 @@ def _plain(output: str) -> str:
 
 
 def _flat(value: Any) -> str:
-    kind = type(value)  # which keeps the type checkers from guessing at what is inside
+    kind: type[object] = type(value)  # which keeps the type checkers from guessing at what is inside
     if kind is dict:
         fields: Mapping[str, Any] = value
         if list(fields) == ["assistant"]:
