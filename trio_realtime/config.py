@@ -272,6 +272,7 @@ class RealtimeModelConfig:
     dialect: Mapping[str, str] | None = None
     timeouts: Timeouts | None = attrs.field(default=None, metadata={"internal": True}, repr=False)
     raw_events: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
+    raw_events: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
 
 
 def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from math import inf
-from typing import ClassVar, Self
+from typing import Self
 
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.model_events import RealtimeModelEvent
@@ -23,7 +23,7 @@ __all__ = ["RealtimeConnection", "RealtimeModel"]
 class RealtimeConnection(ABC):
     """One live conversation with a model: an async iterator of model events, with a way to send."""
 
-    confirms_configuration: ClassVar[bool] = False
+    confirms_configuration: bool = False
     """Whether each session update is answered by a ``session_updated`` or ``config_rejected`` event with its id.
 
     If so, a session waits for the answer.

@@ -2,8 +2,9 @@
 
 The server takes one ``response.create`` at a time for its conversation and answers it with ``response.created``, or
 refuses it because turn detection was faster. So one request is outstanding at most, none is sent while a response of
-the conversation is active, and a request that lost the race waits for the end of the winner and is sent again. A request
-is known again by its tag, which the server echoes in the response's metadata. Out-of-band responses block nothing.
+the conversation is active, and a request that lost the race waits for the end of the winner and is sent again. A
+request is known again by its tag, which the server echoes in the response's metadata. Out-of-band responses block
+nothing.
 
 Pure: time comes as an argument, in seconds; what is to be done comes back as actions.
 """
@@ -45,7 +46,7 @@ class ResponseRequest:
         event_id: names the request; also its tag.
         manual: asked for by hand; such requests are never merged. Automatic ones that wait are one request.
         out_of_band: not part of the conversation.
-        parameters: what the application wants of the response.
+        parameters: what the application wants, which is not looked at here.
     """
 
     event_id: str
@@ -149,6 +150,10 @@ class ResponseSequencer:
         """Whether the response is known to have ended."""
         return response_id in self._ended
 
+    def is_out_of_band(self, response_id: str) -> bool:
+        """Whether the response is active and not part of the conversation."""
+        return response_id in self._active_out_of_band
+
     def is_pending(self, event_id: str) -> bool:
         """Whether the request waits, or has no answer yet."""
         return (
@@ -193,16 +198,16 @@ class ResponseSequencer:
             if entry.request.event_id == event_id:
                 self._queue.remove(entry)
                 return Handled(entry.request)
-        entry = self._outstanding
-        if entry is None or entry.request.event_id != event_id:
-            entry = self._out_of_band.get(event_id)
-        if entry is None:
+        outstanding = self._outstanding
+        if outstanding is None or outstanding.request.event_id != event_id:
+            outstanding = self._out_of_band.get(event_id)
+        if outstanding is None:
             return Handled(None)
-        if entry.sent:
-            entry.unwanted = True
-            return Handled(entry.request)
+        if outstanding.sent:
+            outstanding.unwanted = True
+            return Handled(outstanding.request)
         self._take(event_id)
-        return Handled(entry.request, self._advance(now))
+        return Handled(outstanding.request, self._advance(now))
 
     # What the server says
 
@@ -289,13 +294,13 @@ class ResponseSequencer:
         for entry in [entry for entry in self._out_of_band.values() if now >= entry.since + self._timeout]:
             del self._out_of_band[entry.request.event_id]
             actions += self._give_up(entry)
-        entry = self._outstanding
-        if entry is not None and now >= entry.since + self._timeout:
-            if entry.foreign is not None and not self._echoes:
-                self._presume(entry)
+        outstanding = self._outstanding
+        if outstanding is not None and now >= outstanding.since + self._timeout:
+            if outstanding.foreign is not None and not self._echoes:
+                self._presume(outstanding)
             else:
                 self._outstanding = None
-                actions += self._give_up(entry)
+                actions += self._give_up(outstanding)
         if self._queue and self._active is not None and now >= self._dead_at(self._queue[0]):
             actions += self._give_up(self._queue.popleft())
             self._ended.append(self._active)

@@ -1,0 +1,187 @@
+"""One live conversation: a wire with the protocol on top, and a little buffer for what is read but not yet given."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from trio_realtime.config import RealtimeSessionModelSettings
+from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, ServerError, SessionExpired
+from trio_realtime.model import RealtimeConnection
+from trio_realtime.model_events import (
+    RealtimeModelConfigRejectedEvent,
+    RealtimeModelErrorEvent,
+    RealtimeModelEvent,
+    RealtimeModelExceptionEvent,
+    RealtimeModelSessionUpdatedEvent,
+)
+from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
+from trio_realtime.openai.protocol import OpenAIProtocol
+from trio_realtime.openai.state import random_id
+from trio_realtime.transport.base import Wire, WireStatistics
+
+__all__ = ["OpenAIRealtimeConnection"]
+
+_NORMAL: Final = 1000
+_GOING_AWAY: Final = 1001
+_EXPIRY_WORDS: Final = ("expired", "maximum duration")
+
+
+class OpenAIRealtimeConnection(RealtimeConnection):
+    """A conversation over a wire. Made by :meth:`OpenAIRealtimeWebSocketModel.connect`.
+
+    Args:
+        wire: an open wire.
+        protocol: a fresh protocol.
+        confirms_configuration: the server answers session updates.
+    """
+
+    def __init__(self, wire: Wire, protocol: OpenAIProtocol, *, confirms_configuration: bool = True) -> None:
+        self.confirms_configuration = confirms_configuration
+        self._wire = wire
+        self._protocol = protocol
+        self._events: deque[RealtimeModelEvent] = deque()
+        self._waiting: trio.CancelScope | None = None
+        self._ending: Exception | None = None
+
+    async def send_event(self, event: RealtimeModelSendEvent) -> None:
+        """Send ``event``, whole. A checkpoint.
+
+        A cancellation that comes before anything was sent leaves nothing sent; a later one is seen at the next
+        checkpoint of the caller, when everything is sent or the wire's ``send_timeout`` has passed.
+
+        Raises:
+            UserError: the event cannot be sent as it is; nothing was.
+            RealtimeConnectionError: the connection has ended.
+            RealtimeTimeoutError: the server accepts no data (name ``"send"``).
+        """
+        await trio.lowlevel.checkpoint()
+        out = self._protocol.send(event, trio.current_time())
+        if out.events:
+            self._events.extend(out.events)
+            if self._waiting is not None:
+                self._waiting.cancel()
+        with trio.CancelScope(shield=True):  # bounded by the wire's send_timeout
+            for frame in out.frames:
+                await self._wire.send(frame)
+
+    async def __anext__(self) -> RealtimeModelEvent:
+        """Give the next event. A checkpoint; a cancellation loses nothing.
+
+        Raises:
+            StopAsyncIteration: the server has closed the connection in an orderly way (1000).
+            SessionExpired: the session's time is over.
+            RealtimeConnectionError: the connection has ended otherwise.
+            RealtimeTimeoutError: the server is silent (name ``"heartbeat"``).
+        """
+        waited = False
+        while not self._fill():
+            if self._ending is not None:
+                await trio.lowlevel.checkpoint()
+                raise self._ending
+            await self._read()
+            waited = True
+        if not waited:
+            await trio.lowlevel.checkpoint()
+        return self._events.popleft()
+
+    def next_nowait(self) -> RealtimeModelEvent | None:
+        """See :meth:`RealtimeConnection.next_nowait`."""
+        return self._events.popleft() if self._fill() else None
+
+    def _fill(self) -> bool:
+        """Read what is there already until it means something; whether there is an event."""
+        while not self._events:
+            message = self._wire.receive_nowait()
+            if message is None:
+                return False
+            self._take(message)
+        return True
+
+    async def _read(self) -> None:
+        """Wait for a message, the end, or an event that sending has caused."""
+        with trio.CancelScope() as scope:
+            self._waiting = scope
+            try:
+                self._take(await self._wire.receive())
+            except RealtimeConnectionError as error:
+                self._ending = self._ended(error)
+            except RealtimeTimeoutError as error:
+                self._ending = error
+            finally:
+                self._waiting = None
+        if self._ending is not None:
+            self._protocol.end()
+
+    def _take(self, message: str | bytes) -> None:
+        self._events.extend(self._protocol.receive(message, trio.current_time()))
+
+    def _ended(self, error: RealtimeConnectionError) -> Exception:
+        reason = (error.reason or "").lower()
+        told = error.code == _GOING_AWAY and any(word in reason for word in _EXPIRY_WORDS)
+        if self._protocol.session_expired or told:
+            text = "the server has ended the session at its maximum duration"
+            expired = SessionExpired(text, code=error.code, reason=error.reason)
+            expired.__cause__ = error
+            return expired
+        return StopAsyncIteration() if error.code == _NORMAL else error
+
+    def next_deadline(self) -> float:
+        """See :meth:`RealtimeConnection.next_deadline`."""
+        return self._protocol.next_deadline()
+
+    def expire(self, now: float) -> Sequence[RealtimeModelEvent]:
+        """See :meth:`RealtimeConnection.expire`."""
+        return self._protocol.expire(now)
+
+    def statistics(self) -> WireStatistics:
+        """The counters of the wire, now."""
+        return self._wire.statistics()
+
+    async def aclose(self) -> None:
+        """Close with 1000, within the transport's ``close_timeout``. Idempotent; when cancelled it closes at once."""
+        await self._wire.aclose()
+
+    async def configure(self, settings: RealtimeSessionModelSettings, *, confirm: bool) -> None:
+        """Wait for the session, send its configuration and, with ``confirm``, wait until it holds.
+
+        What the server says meanwhile is given by iteration afterwards. Has no deadline of its own.
+
+        Raises:
+            ConfigRejected: the server refused the configuration.
+            ServerError: the server reported an error.
+            UserError: the settings are at fault.
+            RealtimeConnectionError: the connection has ended.
+        """
+        while not self._protocol.session_created:
+            self._keep(await self._wire.receive(), None)
+        update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=random_id("event"))
+        await self.send_event(update)
+        done = any(_confirms(event, update) for event in self._events)
+        self._events = deque(event for event in self._events if not _confirms(event, update))
+        while confirm and not done:
+            done = self._keep(await self._wire.receive(), update)
+
+    def _keep(self, message: str | bytes, update: RealtimeModelSendSessionUpdate | None) -> bool:
+        """Put aside what a message means; whether it confirms ``update``."""
+        done = False
+        for event in self._protocol.receive(message, trio.current_time()):
+            match event:
+                case RealtimeModelExceptionEvent(exception=error):
+                    raise error
+                case RealtimeModelConfigRejectedEvent(error=error):
+                    raise error
+                case RealtimeModelErrorEvent(error=ServerError() as error):
+                    raise error
+                case _ if update is not None and _confirms(event, update):
+                    done = True
+                case _:
+                    self._events.append(event)
+        return done
+
+
+def _confirms(event: RealtimeModelEvent, update: RealtimeModelSendSessionUpdate) -> bool:
+    return isinstance(event, RealtimeModelSessionUpdatedEvent) and event.event_id == update.event_id

@@ -1,0 +1,376 @@
+"""Server events into model events: one method for each event that means something to a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias, cast
+
+from trio_realtime._structure import NotGiven
+from trio_realtime.errors import ModelBehaviorError
+from trio_realtime.items import InputAudio, RealtimeItem, UserMessageItem
+from trio_realtime.model_events import (
+    RealtimeModelAudioDoneEvent,
+    RealtimeModelAudioEvent,
+    RealtimeModelDtmfEvent,
+    RealtimeModelEvent,
+    RealtimeModelInputAudioTimeoutTriggeredEvent,
+    RealtimeModelInputAudioTranscriptionCompletedEvent,
+    RealtimeModelInputAudioTranscriptionDeltaEvent,
+    RealtimeModelInputAudioTranscriptionFailedEvent,
+    RealtimeModelItemDeletedEvent,
+    RealtimeModelItemTruncatedEvent,
+    RealtimeModelItemUpdatedEvent,
+    RealtimeModelOtherEvent,
+    RealtimeModelOutputTextDeltaEvent,
+    RealtimeModelOutputTextDoneEvent,
+    RealtimeModelRateLimitsEvent,
+    RealtimeModelSessionUpdatedEvent,
+    RealtimeModelSpeechStartedEvent,
+    RealtimeModelSpeechStoppedEvent,
+    RealtimeModelToolCallEvent,
+    RealtimeModelTranscriptDeltaEvent,
+    RealtimeModelTranscriptDoneEvent,
+    RealtimeModelTurnStartedEvent,
+)
+from trio_realtime.openai import server_events_response as rse
+from trio_realtime.openai import server_events_session as sse
+from trio_realtime.openai.mapping import (
+    item_of,
+    rate_limits_of,
+    response_error_of,
+    tag_of,
+    turn_ended_of,
+    usage_event_of,
+    user_metadata,
+)
+from trio_realtime.openai.server_errors import ServerErrors, exception_event
+from trio_realtime.openai.server_event import ServerEvent, UnknownServerEvent
+from trio_realtime.openai.server_values import ServerErrorDetails
+from trio_realtime.openai.severity import is_fatal
+from trio_realtime.openai.state import ProtocolState, follow_ups
+
+__all__ = ["Incoming"]
+
+Events: TypeAlias = "list[RealtimeModelEvent]"
+Handler: TypeAlias = "Callable[[Any, float], Events]"
+_HIDDEN: Final = 1024
+"""Items outside the history whose places are remembered."""
+
+
+class Incoming:
+    """Translates what the server says and keeps the state up to date with it."""
+
+    def __init__(self, state: ProtocolState) -> None:
+        self._state = state
+        self._errors = ServerErrors(state)
+        self._hidden: dict[str, str | None] = {}
+        self._names_conversation = False
+        self._handlers: Mapping[type[ServerEvent], Handler] = {
+            sse.ErrorEvent: self._errors.on_error,
+            sse.SessionCreatedEvent: self._session_created,
+            sse.SessionUpdatedEvent: self._session_updated,
+            sse.ConversationItemCreatedEvent: self._item_placed,
+            sse.ConversationItemAddedEvent: self._item_placed,
+            sse.ConversationItemDoneEvent: self._item_placed,
+            sse.ConversationItemRetrievedEvent: self._item_retrieved,
+            sse.ConversationItemDeletedEvent: self._item_deleted,
+            sse.ConversationItemTruncatedEvent: self._item_truncated,
+            sse.InputAudioTranscriptionDeltaEvent: self._input_delta,
+            sse.InputAudioTranscriptionCompletedEvent: self._input_completed,
+            sse.InputAudioTranscriptionFailedEvent: self._input_failed,
+            sse.InputAudioBufferCommittedEvent: self._committed,
+            sse.InputAudioBufferSpeechStartedEvent: self._speech_started,
+            sse.InputAudioBufferSpeechStoppedEvent: self._speech_stopped,
+            sse.InputAudioBufferTimeoutTriggeredEvent: self._timeout_triggered,
+            sse.InputAudioBufferDtmfEventReceivedEvent: self._dtmf,
+            sse.RateLimitsUpdatedEvent: self._rate_limits,
+            rse.ResponseCreatedEvent: self._response_created,
+            rse.ResponseDoneEvent: self._response_done,
+            rse.ResponseOutputItemAddedEvent: self._output_item,
+            rse.ResponseOutputItemDoneEvent: self._output_item_done,
+            rse.ResponseOutputTextDeltaEvent: self._text_delta,
+            rse.ResponseOutputTextDoneEvent: self._text_done,
+            rse.ResponseOutputAudioDeltaEvent: self._audio_delta,
+            rse.ResponseOutputAudioDoneEvent: self._audio_done,
+            rse.ResponseOutputAudioTranscriptDeltaEvent: self._transcript_delta,
+            rse.ResponseOutputAudioTranscriptDoneEvent: self._transcript_done,
+        }
+
+    def translate(self, event: ServerEvent | UnknownServerEvent, now: float) -> Events:
+        """Give what the event means to a session; nothing for an event that means nothing to it.
+
+        Raises:
+            ModelBehaviorError: the event is not what the protocol allows.
+        """
+        if isinstance(event, UnknownServerEvent):
+            return [RealtimeModelOtherEvent(received_at=now, data=event.data)]
+        response_id = getattr(event, "response_id", None)
+        if response_id is not None:
+            self._state.responses.alive(response_id, now)
+        handler: Handler | None = self._handlers.get(type(event))
+        return handler(event, now) if handler is not None else []
+
+    # The session
+
+    def _session_created(self, event: sse.SessionCreatedEvent, now: float) -> Events:
+        del now
+        self._state.created = True
+        self._note_session(event.session)
+        return []
+
+    def _session_updated(self, event: sse.SessionUpdatedEvent, now: float) -> Events:
+        self._note_session(event.session)
+        return [RealtimeModelSessionUpdatedEvent(received_at=now, event_id=self._state.updates.confirmed())]
+
+    def _note_session(self, session: Mapping[str, Any]) -> None:
+        audio = _mapping(_mapping(session.get("audio")).get("input"))
+        place = audio if "turn_detection" in audio else session
+        if "turn_detection" in place:
+            detection = place["turn_detection"]
+            self._state.interrupts = (
+                detection is not None and _mapping(detection).get("interrupt_response") is not False
+            )
+
+    def _rate_limits(self, event: sse.RateLimitsUpdatedEvent, now: float) -> Events:
+        return [RealtimeModelRateLimitsEvent(received_at=now, rate_limits=rate_limits_of(event.rate_limits))]
+
+    # Items
+
+    def _item_placed(
+        self,
+        event: sse.ConversationItemCreatedEvent | sse.ConversationItemAddedEvent | sse.ConversationItemDoneEvent,
+        now: float,
+    ) -> Events:
+        placed = not isinstance(event.previous_item_id, NotGiven)
+        previous = self._visible(event.previous_item_id) if not isinstance(event.previous_item_id, NotGiven) else None
+        item = item_of(event.item, previous)
+        if item is None:
+            if event.item.id and placed:
+                self._hide(event.item.id, previous)
+            return []
+        return [RealtimeModelItemUpdatedEvent(received_at=now, item=item, anchored=placed)]
+
+    def _hide(self, item_id: str, previous: str | None) -> None:
+        """Remember the place of an item that no history holds, so that the next one finds its own."""
+        if previous != item_id:
+            self._hidden[item_id] = previous
+        if len(self._hidden) > _HIDDEN:
+            del self._hidden[next(iter(self._hidden))]
+
+    def _visible(self, item_id: str | None) -> str | None:
+        for _ in range(len(self._hidden)):
+            if item_id is None or item_id not in self._hidden:
+                break
+            item_id = self._hidden[item_id]
+        return item_id
+
+    def _item_retrieved(self, event: sse.ConversationItemRetrievedEvent, now: float) -> Events:
+        return self._item(item_of(event.item), now)
+
+    def _item(self, item: RealtimeItem | None, now: float) -> Events:
+        return [] if item is None else [RealtimeModelItemUpdatedEvent(received_at=now, item=item)]
+
+    def _item_deleted(self, event: sse.ConversationItemDeletedEvent, now: float) -> Events:
+        self._state.cut.discard(event.item_id)
+        return [RealtimeModelItemDeletedEvent(received_at=now, item_id=event.item_id)]
+
+    def _item_truncated(self, event: sse.ConversationItemTruncatedEvent, now: float) -> Events:
+        self._state.cut.discard(event.item_id)
+        return [
+            RealtimeModelItemTruncatedEvent(
+                received_at=now,
+                item_id=event.item_id,
+                content_index=event.content_index,
+                audio_end_ms=event.audio_end_ms,
+            )
+        ]
+
+    # The user's side
+
+    def _committed(self, event: sse.InputAudioBufferCommittedEvent, now: float) -> Events:
+        if isinstance(event.previous_item_id, NotGiven):
+            return []
+        item = UserMessageItem(
+            item_id=event.item_id,
+            previous_item_id=self._visible(event.previous_item_id),
+            content=(InputAudio(),),
+        )
+        return [RealtimeModelItemUpdatedEvent(received_at=now, item=item, anchored=True)]
+
+    def _input_delta(self, event: sse.InputAudioTranscriptionDeltaEvent, now: float) -> Events:
+        if not event.delta:
+            return []
+        return [
+            RealtimeModelInputAudioTranscriptionDeltaEvent(
+                received_at=now, item_id=event.item_id, delta=event.delta, content_index=event.content_index or 0
+            )
+        ]
+
+    def _input_completed(self, event: sse.InputAudioTranscriptionCompletedEvent, now: float) -> Events:
+        return [
+            RealtimeModelInputAudioTranscriptionCompletedEvent(
+                received_at=now, item_id=event.item_id, transcript=event.transcript, content_index=event.content_index
+            )
+        ]
+
+    def _input_failed(self, event: sse.InputAudioTranscriptionFailedEvent, now: float) -> Events:
+        return [
+            RealtimeModelInputAudioTranscriptionFailedEvent(
+                received_at=now,
+                item_id=event.item_id,
+                error=response_error_of(event.error),
+                content_index=event.content_index,
+            )
+        ]
+
+    def _speech_started(self, event: sse.InputAudioBufferSpeechStartedEvent, now: float) -> Events:
+        return [
+            RealtimeModelSpeechStartedEvent(
+                received_at=now,
+                item_id=event.item_id,
+                audio_start_ms=event.audio_start_ms,
+                interrupts=self._state.interrupts,
+            )
+        ]
+
+    def _speech_stopped(self, event: sse.InputAudioBufferSpeechStoppedEvent, now: float) -> Events:
+        return [
+            RealtimeModelSpeechStoppedEvent(received_at=now, item_id=event.item_id, audio_end_ms=event.audio_end_ms)
+        ]
+
+    def _timeout_triggered(self, event: sse.InputAudioBufferTimeoutTriggeredEvent, now: float) -> Events:
+        return [
+            RealtimeModelInputAudioTimeoutTriggeredEvent(
+                received_at=now,
+                item_id=event.item_id,
+                audio_start_ms=event.audio_start_ms,
+                audio_end_ms=event.audio_end_ms,
+            )
+        ]
+
+    def _dtmf(self, event: sse.InputAudioBufferDtmfEventReceivedEvent, now: float) -> Events:
+        return [RealtimeModelDtmfEvent(received_at=now, event=event.event)]
+
+    # Responses
+
+    def _response_created(self, event: rse.ResponseCreatedEvent, now: float) -> Events:
+        response, responses = event.response, self._state.responses
+        self._names_conversation = self._names_conversation or isinstance(response.conversation_id, str)
+        # Servers that name no conversation at all say null for their only one.
+        apart = response.conversation_id is None and (self._names_conversation or responses.expects_out_of_band)
+        handled = responses.created(response.id, tag=tag_of(response), out_of_band=apart, now=now)
+        started = RealtimeModelTurnStartedEvent(
+            received_at=now,
+            response_id=response.id,
+            metadata=user_metadata(response),
+            default_conversation=not responses.is_out_of_band(response.id),
+        )
+        return [started, *follow_ups(self._state, handled.actions, now)]
+
+    def _response_done(self, event: rse.ResponseDoneEvent, now: float) -> Events:
+        response = event.response
+        actions = self._state.responses.done(response.id, now)
+        self._state.cancelled.discard(response.id)
+        ended = turn_ended_of(response, now)
+        events: Events = []
+        if response.usage is not None:
+            events.append(usage_event_of(response, response.usage, now))
+        events.append(ended)
+        error = ended.error
+        if error is not None and is_fatal(error.code, error.type):
+            details = ServerErrorDetails(type=error.type, code=error.code, message=error.message)
+            events.append(exception_event(details, f"response {response.id} failed", now))
+        return events + follow_ups(self._state, actions, now)
+
+    def _output_item(
+        self, event: rse.ResponseOutputItemAddedEvent | rse.ResponseOutputItemDoneEvent, now: float
+    ) -> Events:
+        if self._state.responses.is_out_of_band(event.response_id):
+            return []
+        return self._item(item_of(event.item), now)
+
+    def _output_item_done(self, event: rse.ResponseOutputItemDoneEvent, now: float) -> Events:
+        events, item = self._output_item(event, now), event.item
+        if item.type == "function_call" and item.status in {"completed", None}:
+            if not item.name:
+                raise ModelBehaviorError("the server sent a function call without a name", param="item.name")
+            call = RealtimeModelToolCallEvent(
+                received_at=now,
+                name=item.name,
+                call_id=item.call_id or "",
+                arguments=item.arguments or "",
+                id=item.id,
+                response_id=event.response_id,
+            )
+            events.append(call)
+        return events
+
+    def _text_delta(self, event: rse.ResponseOutputTextDeltaEvent, now: float) -> Events:
+        return [
+            RealtimeModelOutputTextDeltaEvent(
+                received_at=now,
+                item_id=event.item_id,
+                delta=event.delta,
+                response_id=event.response_id,
+                content_index=event.content_index,
+            )
+        ]
+
+    def _text_done(self, event: rse.ResponseOutputTextDoneEvent, now: float) -> Events:
+        return [
+            RealtimeModelOutputTextDoneEvent(
+                received_at=now,
+                item_id=event.item_id,
+                text=event.text,
+                response_id=event.response_id,
+                content_index=event.content_index,
+            )
+        ]
+
+    def _audio_delta(self, event: rse.ResponseOutputAudioDeltaEvent, now: float) -> Events:
+        self._state.spoken = True
+        return [
+            RealtimeModelAudioEvent(
+                received_at=now,
+                data=event.delta,
+                response_id=event.response_id,
+                item_id=event.item_id,
+                content_index=event.content_index,
+            )
+        ]
+
+    def _audio_done(self, event: rse.ResponseOutputAudioDoneEvent, now: float) -> Events:
+        return [
+            RealtimeModelAudioDoneEvent(
+                received_at=now,
+                item_id=event.item_id,
+                content_index=event.content_index,
+                response_id=event.response_id,
+            )
+        ]
+
+    def _transcript_delta(self, event: rse.ResponseOutputAudioTranscriptDeltaEvent, now: float) -> Events:
+        return [
+            RealtimeModelTranscriptDeltaEvent(
+                received_at=now,
+                item_id=event.item_id,
+                delta=event.delta,
+                response_id=event.response_id,
+                content_index=event.content_index,
+            )
+        ]
+
+    def _transcript_done(self, event: rse.ResponseOutputAudioTranscriptDoneEvent, now: float) -> Events:
+        return [
+            RealtimeModelTranscriptDoneEvent(
+                received_at=now,
+                item_id=event.item_id,
+                transcript=event.transcript,
+                response_id=event.response_id,
+                content_index=event.content_index,
+            )
+        ]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}

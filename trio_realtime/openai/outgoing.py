@@ -1,0 +1,260 @@
+"""Model inputs into client events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, assert_never
+
+import attrs
+
+from trio_realtime.core.responses import CancelResponse, ResponseAction, ResponseRequest, SendRequest
+from trio_realtime.errors import UserError
+from trio_realtime.model_events import RealtimeModelEvent, RealtimeModelSessionUpdatedEvent
+from trio_realtime.model_inputs import (
+    RealtimeModelInputImageContent,
+    RealtimeModelInputTextContent,
+    RealtimeModelSendAudio,
+    RealtimeModelSendEvent,
+    RealtimeModelSendInterrupt,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendSessionUpdate,
+    RealtimeModelSendToolOutput,
+    RealtimeModelSendUserInput,
+    RealtimeModelUserInput,
+    TruncationPoint,
+)
+from trio_realtime.openai.client_events import (
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemTruncate,
+    InputAudioBufferCommit,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
+    checked,
+)
+from trio_realtime.openai.codec import encode, encode_append
+from trio_realtime.openai.mapping import RESERVED_METADATA_KEY
+from trio_realtime.openai.settings import session_object
+from trio_realtime.openai.state import FollowUpMessage, ProtocolState
+
+__all__ = ["Outgoing", "OutgoingProtocol"]
+
+Frame = str | bytes
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_METADATA_KEYS: Final = 15
+"""The protocol allows 16; one is ours."""
+_ITEM_ID_LENGTH: Final = 32
+"""The protocol's limit."""
+
+
+@attrs.frozen
+class Outgoing:
+    """What follows from a model input.
+
+    Attributes:
+        frames: text messages to send, in order.
+        events: model events that the sending itself causes.
+    """
+
+    frames: Sequence[Frame] = ()
+    events: Sequence[RealtimeModelEvent] = ()
+
+
+class OutgoingProtocol:
+    """Translates what a session wants and keeps the state up to date with it.
+
+    Args:
+        state: shared with the other direction.
+        model: the model that settings without one mean.
+        attached: the session is a running call; no default is sent.
+    """
+
+    def __init__(self, state: ProtocolState, *, model: str, attached: bool) -> None:
+        self._state = state
+        self._model = model
+        self._attached = attached
+
+    def translate(self, event: RealtimeModelSendEvent, now: float) -> Outgoing:
+        """Give the frames for a model input.
+
+        Raises:
+            UserError: it cannot be sent as it is; nothing has changed then.
+        """
+        match event:
+            case RealtimeModelSendAudio():
+                return self._audio(event)
+            case RealtimeModelSendUserInput():
+                item = {"id": self._item_id(event.item_id), **_user_message(event.user_input)}
+                return self._item_and_request(item, now)
+            case RealtimeModelSendToolOutput():
+                item = {
+                    "id": self._state.new_id("item"),
+                    "type": "function_call_output",
+                    "call_id": event.tool_call.call_id,
+                    "output": event.output,
+                }
+                return self._item_and_request(item, now, respond=event.start_response)
+            case RealtimeModelSendInterrupt():
+                return self._interrupt(event, now)
+            case RealtimeModelSendSessionUpdate():
+                return self._session_update(event, now)
+            case RealtimeModelSendRawMessage():
+                return self._raw(event, now)
+            case _:  # pyright: ignore[reportUnnecessaryComparison]
+                assert_never(event)
+
+    def _audio(self, event: RealtimeModelSendAudio) -> Outgoing:
+        frames: list[Frame] = [encode_append(event.audio)] if event.audio else []
+        if event.commit:
+            frames.append(encode(InputAudioBufferCommit(event_id=self._state.new_id("event")).to_wire()))
+        return Outgoing(frames)
+
+    def _item_id(self, wanted: str | None) -> str:
+        if wanted is not None and len(wanted) > _ITEM_ID_LENGTH:
+            raise UserError(f"item_id: at most {_ITEM_ID_LENGTH} characters are possible, not {len(wanted)}")
+        return wanted or self._state.new_id("item")
+
+    def _item_and_request(self, item: dict[str, Any], now: float, *, respond: bool = True) -> Outgoing:
+        create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
+        frames: list[Frame] = [encode(create.to_wire())]
+        if respond:
+            request = ResponseRequest(event_id=self._state.new_id("event"), manual=False)
+            frames += self._perform(self._state.responses.request(request, now), now)
+        return Outgoing(frames)
+
+    # Responses
+
+    def _perform(self, actions: Sequence[ResponseAction], now: float) -> list[Frame]:
+        """Do at once what the reading side can only ask for."""
+        frames: list[Frame] = []
+        for action in actions:
+            if isinstance(action, SendRequest):
+                frames += self._begin(action.request.event_id, now)
+            elif isinstance(action, CancelResponse):
+                frames += self._cancel(action.response_id)
+        return frames
+
+    def _begin(self, event_id: str, now: float) -> list[Frame]:
+        request = self._state.responses.begin(event_id, now)
+        if request is None:
+            return []
+        response: Mapping[str, Any] = request.parameters.get("response") or _NOTHING
+        metadata: dict[str, Any] = {**(response.get("metadata") or _NOTHING), RESERVED_METADATA_KEY: event_id}
+        create = ResponseCreate(event_id=event_id, response={**response, "metadata": metadata})
+        return [encode({**request.parameters, **create.to_wire()})]
+
+    def _cancel(self, response_id: str, event_id: str | None = None) -> list[Frame]:
+        if response_id in self._state.cancelled or self._state.responses.is_over(response_id):
+            return []
+        self._state.cancelled.add(response_id)
+        event_id = event_id or self._state.new_id("event")
+        return [encode(ResponseCancel(event_id=event_id, response_id=response_id).to_wire())]
+
+    def _interrupt(self, event: RealtimeModelSendInterrupt, now: float) -> Outgoing:
+        frames: list[Frame] = []
+        if not event.playback_only:
+            frames += self._stop(event.response_id, now)
+        if not event.cancel_response_only:
+            for point in event.truncations:
+                frames.append(self._truncate(point))
+        return Outgoing(frames)
+
+    def _stop(self, response_id: str | None, now: float) -> list[Frame]:
+        """Cancel a response: that one (or the request of that event id), or whatever speaks or is about to."""
+        responses = self._state.responses
+        if response_id is None:
+            response_id = responses.active_id or responses.outstanding_id
+        if response_id is None:
+            return []
+        if responses.is_pending(response_id):
+            return self._perform(responses.withdraw(response_id, now).actions, now)
+        return self._cancel(response_id)
+
+    def _truncate(self, point: TruncationPoint) -> Frame:
+        event_id = self._state.new_id("event")
+        self._state.cut.add(event_id)
+        self._state.cut.add(point.item_id)
+        if point.audio_end_ms <= 0:  # the service refuses a cut at 0
+            return encode(ConversationItemDelete(event_id=event_id, item_id=point.item_id).to_wire())
+        cut = ConversationItemTruncate(
+            event_id=event_id,
+            item_id=point.item_id,
+            content_index=point.content_index,
+            audio_end_ms=point.audio_end_ms,
+        )
+        return encode(cut.to_wire())
+
+    # The session
+
+    def _session_update(self, event: RealtimeModelSendSessionUpdate, now: float) -> Outgoing:
+        state = self._state
+        wanted = session_object(event.session_settings, model=self._model, attached=self._attached)
+        update = state.updates.difference(wanted, voice_fixed=state.spoken)
+        if update is None:
+            done = RealtimeModelSessionUpdatedEvent(received_at=now, event_id=event.event_id)
+            return Outgoing(events=[done])
+        return self._update(event.event_id or state.new_id("event"), update)
+
+    def _update(self, event_id: str, session: Mapping[str, Any]) -> Outgoing:
+        frame = encode(SessionUpdate(event_id=event_id, session=session).to_wire())
+        self._state.updates.add(event_id, session)
+        return Outgoing([frame])
+
+    # Raw client events
+
+    def _raw(self, event: RealtimeModelSendRawMessage, now: float) -> Outgoing:
+        message = event.message
+        if isinstance(message, FollowUpMessage):
+            return self._follow_up(message, now)
+        data = checked(message)
+        match message.type:
+            case "response.create":
+                return self._raw_request(data, now)
+            case "session.update":
+                return self._update(data.get("event_id") or self._state.new_id("event"), data["session"])
+            case "response.cancel" if data.get("response_id"):
+                self._state.cancelled.add(data["response_id"])
+                return Outgoing([encode(data)])
+            case _:
+                return Outgoing([encode(data)])
+
+    def _follow_up(self, message: FollowUpMessage, now: float) -> Outgoing:
+        """Something of our own, which the session's writer has brought back; it may not be wanted any more."""
+        if message.type == "response.cancel":
+            return Outgoing(self._cancel(message.other_data["response_id"]))
+        return Outgoing(self._begin(message.other_data["event_id"], now))
+
+    def _raw_request(self, data: dict[str, Any], now: float) -> Outgoing:
+        response: Mapping[str, Any] = data.get("response") or _NOTHING
+        metadata: Mapping[str, Any] = response.get("metadata") or _NOTHING
+        if RESERVED_METADATA_KEY in metadata:
+            raise UserError(f"response.metadata: the key {RESERVED_METADATA_KEY!r} is reserved")
+        if len(metadata) > _METADATA_KEYS:
+            raise UserError(f"response.metadata: at most {_METADATA_KEYS} keys are possible, not {len(metadata)}")
+        event_id = data.get("event_id") or self._state.new_id("event")
+        if self._state.responses.is_pending(event_id):
+            raise UserError(f"event_id: {event_id!r} names another response.create that has no answer yet")
+        encode(data)  # a fault must show before anything has changed
+        request = ResponseRequest(
+            event_id=event_id,
+            manual=True,
+            out_of_band=response.get("conversation") == "none",
+            parameters={name: value for name, value in data.items() if name not in {"type", "event_id"}},
+        )
+        return Outgoing(self._perform(self._state.responses.request(request, now), now))
+
+
+def _user_message(user_input: RealtimeModelUserInput) -> dict[str, Any]:
+    parts = (
+        [RealtimeModelInputTextContent(text=user_input)] if isinstance(user_input, str) else list(user_input.content)
+    )
+    return {"type": "message", "role": "user", "content": [_part(part) for part in parts]}
+
+
+def _part(part: RealtimeModelInputTextContent | RealtimeModelInputImageContent) -> dict[str, Any]:
+    if isinstance(part, RealtimeModelInputTextContent):
+        return {"type": "input_text", "text": part.text}
+    image: dict[str, Any] = {"type": "input_image", "image_url": part.image_url}
+    return image if part.detail is None else {**image, "detail": part.detail}

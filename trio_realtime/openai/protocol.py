@@ -1,0 +1,98 @@
+"""The client side of the Realtime protocol without input and output: messages in, model events out, and the reverse.
+
+It owns no clock either: every method takes the time, in seconds, on the clock of the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trio_realtime.config import Timeouts
+from trio_realtime.core.responses import ResponseSequencer
+from trio_realtime.errors import ModelBehaviorError
+from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelRawServerEvent
+from trio_realtime.model_inputs import RealtimeModelSendEvent
+from trio_realtime.openai.codec import parse, structure_event
+from trio_realtime.openai.incoming import Incoming
+from trio_realtime.openai.outgoing import Outgoing, OutgoingProtocol
+from trio_realtime.openai.settings import DEFAULT_REALTIME_MODEL
+from trio_realtime.openai.state import NewId, ProtocolState, follow_ups, random_id
+
+__all__ = ["OpenAIProtocol", "Outgoing"]
+
+
+class OpenAIProtocol:
+    """One conversation with a server that speaks the Realtime API.
+
+    Args:
+        model: the model that settings without a model name mean.
+        attached: the session is a running call: defaults are not sent, only what the settings say.
+        timeouts: of these, ``response``.
+        raw: also give every server event as it came, before what it means.
+        new_id: makes ids of events and items.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = DEFAULT_REALTIME_MODEL,
+        attached: bool = False,
+        timeouts: Timeouts | None = None,
+        raw: bool = False,
+        new_id: NewId = random_id,
+    ) -> None:
+        timeout = (timeouts or Timeouts()).response
+        self._state = ProtocolState(responses=ResponseSequencer(timeout), new_id=new_id, timeout=timeout)
+        self._incoming = Incoming(self._state)
+        self._outgoing = OutgoingProtocol(self._state, model=model, attached=attached)
+        self._raw = raw
+
+    @property
+    def session_created(self) -> bool:
+        """The server has begun the session."""
+        return self._state.created
+
+    @property
+    def session_expired(self) -> bool:
+        """The server has said that the session's time is over; it closes the connection next."""
+        return self._state.expired
+
+    @property
+    def active_response_id(self) -> str | None:
+        """The active response of the conversation."""
+        return self._state.responses.active_id
+
+    def receive(self, message: str | bytes, now: float) -> list[RealtimeModelEvent]:
+        """Give what a message (``str``: text, ``bytes``: binary) means to a session. Raises nothing.
+
+        A message that the protocol does not allow is one error event.
+        """
+        events: list[RealtimeModelEvent] = []
+        try:
+            data = parse(message)
+            if self._raw:
+                events.append(RealtimeModelRawServerEvent(received_at=now, data=data))
+            events += self._incoming.translate(structure_event(data), now)
+        except ModelBehaviorError as error:
+            events.append(RealtimeModelErrorEvent(received_at=now, error=error))
+        return events
+
+    def send(self, event: RealtimeModelSendEvent, now: float) -> Outgoing:
+        """Give the frames of a model input, and the model events that it causes at once.
+
+        Raises:
+            UserError: it cannot be sent as it is; nothing has changed then.
+        """
+        return self._outgoing.translate(event, now)
+
+    def next_deadline(self) -> float:
+        """Give the time at which :meth:`expire` has something to do; ``inf`` for never."""
+        return self._state.responses.next_deadline()
+
+    def expire(self, now: float) -> list[RealtimeModelEvent]:
+        """Give what the passing of time has caused."""
+        return follow_ups(self._state, self._state.responses.expire(now), now)
+
+    def end(self) -> Sequence[str]:
+        """The connection has ended; gives the event ids of the requests for a response that got no answer."""
+        return [failed.request.event_id for failed in self._state.responses.fail_all()]

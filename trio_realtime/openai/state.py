@@ -1,0 +1,115 @@
+"""What both directions of the protocol share: the state of one connection."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from trio_realtime.core.responses import CancelResponse, RequestFailed, ResponseAction, ResponseSequencer, SendRequest
+from trio_realtime.errors import RealtimeTimeoutError
+from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelFollowUpEvent
+from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
+from trio_realtime.openai.updates import SessionUpdates
+
+__all__ = ["FollowUpMessage", "NewId", "ProtocolState", "Recent", "follow_ups", "random_id"]
+
+NewId = Callable[[str], str]
+"""Makes a new id that begins with a word, such as ``"item"``."""
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+_RANDOM: Final = 21
+"""Random characters of an id: as many as the service uses, and 26 in all for an item, of the 32 that it allows."""
+
+
+def random_id(kind: str) -> str:
+    """Give a new id, for example ``item_4fXw...``."""
+    return f"{kind}_{''.join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))}"
+
+
+@attrs.frozen(kw_only=True)
+class FollowUpMessage(RealtimeModelRawClientMessage):
+    """A client event that the protocol itself has asked the session's writer to send."""
+
+
+class Recent:
+    """A set of the ids that were added last."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._size = size
+        self._ids: dict[str, None] = {}
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def named_in(self, text: str) -> bool:
+        """Whether ``text`` names one of the ids."""
+        return any(one in text for one in self._ids)
+
+    def add(self, id: str) -> None:
+        """Add an id; beyond the size, the oldest goes."""
+        self._ids.pop(id, None)
+        self._ids[id] = None
+        if len(self._ids) > self._size:
+            del self._ids[next(iter(self._ids))]
+
+    def discard(self, id: str) -> None:
+        """Take an id out, if it is in."""
+        self._ids.pop(id, None)
+
+
+@attrs.define(kw_only=True)
+class ProtocolState:
+    """The state of one connection.
+
+    Attributes:
+        responses: which response may be asked for when.
+        updates: session updates in flight.
+        new_id: makes ids.
+        timeout: seconds until a request for a response has failed; None for never.
+        created: the server has said ``session.created``.
+        expired: the server has said that the session's time is over.
+        interrupts: turn detection cancels the active response when the user begins to speak.
+        spoken: the model has produced audio, so that its voice is fixed.
+        cancelled: responses for which a cancel was sent.
+        cut: client events and items of truncations that an interruption sent; that they fail is no error.
+    """
+
+    responses: ResponseSequencer
+    updates: SessionUpdates = attrs.Factory(SessionUpdates)
+    new_id: NewId = random_id
+    timeout: float | None = None
+    created: bool = False
+    expired: bool = False
+    interrupts: bool = True
+    spoken: bool = False
+    cancelled: Recent = attrs.Factory(Recent)
+    cut: Recent = attrs.Factory(Recent)
+
+
+def follow_ups(state: ProtocolState, actions: Sequence[ResponseAction], now: float) -> list[RealtimeModelEvent]:
+    """Give the model events that ask for what is to be sent, and tell what has failed."""
+    events: list[RealtimeModelEvent] = []
+    for action in actions:
+        match action:
+            case SendRequest(request):
+                events.append(_follow_up("response.create", {"event_id": request.event_id}, now))
+            case CancelResponse(response_id):
+                events.append(_follow_up("response.cancel", {"response_id": response_id}, now))
+            case RequestFailed(request):
+                seconds = state.timeout or 0.0
+                text = f"no response began within {seconds:g} seconds of being asked for ({request.event_id})"
+                error = RealtimeTimeoutError(text, name="response", seconds=seconds)
+                events.append(RealtimeModelErrorEvent(received_at=now, error=error))
+    return events
+
+
+def _follow_up(type_: str, data: dict[str, Any], now: float) -> RealtimeModelFollowUpEvent:
+    message = FollowUpMessage(type=type_, other_data=data)
+    return RealtimeModelFollowUpEvent(received_at=now, event=RealtimeModelSendRawMessage(message=message))

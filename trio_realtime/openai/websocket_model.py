@@ -1,0 +1,169 @@
+"""The models that talk to OpenAI's Realtime API, or to a server that speaks like it, over a WebSocket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from math import inf
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import quote
+
+import attrs
+import trio
+
+from trio_realtime.__about__ import __version__
+from trio_realtime._awaitable import maybe_await
+from trio_realtime._structure import NOT_GIVEN, NotGiven, structure
+from trio_realtime.config import KeyCallable, RealtimeModelConfig, Timeouts
+from trio_realtime.errors import RealtimeTimeoutError, UserError
+from trio_realtime.model import RealtimeModel
+from trio_realtime.openai.connection import OpenAIRealtimeConnection
+from trio_realtime.openai.protocol import OpenAIProtocol
+from trio_realtime.openai.settings import DEFAULT_REALTIME_MODEL
+from trio_realtime.transport.base import Connector, TransportConfig, WireRequest
+
+__all__ = [
+    "DEFAULT_URL",
+    "OpenAIRealtimeSIPModel",
+    "OpenAIRealtimeWebSocketModel",
+    "TransportName",
+    "get_api_key",
+]
+
+DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
+"""Where a connection goes that names no other endpoint."""
+_USER_AGENT: Final = f"trio-realtime/{__version__}"
+_KEY_VARIABLE: Final = "OPENAI_API_KEY"
+
+TransportName: TypeAlias = Literal["trio-websocket"]
+"""The transports that are built in, by name."""
+
+
+async def get_api_key(key: str | KeyCallable | None) -> str | None:
+    """Give the key: as it is, or what the function (sync or async) gives, or the environment's ``OPENAI_API_KEY``."""
+    if key is None:
+        return os.environ.get(_KEY_VARIABLE)
+    return key if isinstance(key, str) else await maybe_await(key())
+
+
+class OpenAIRealtimeWebSocketModel(RealtimeModel):
+    """Connects to the Realtime API over a WebSocket. Holds configuration only; safe to share between sessions.
+
+    Args:
+        transport_config: limits and deadlines of the connections, or a dict of them.
+        transport: a transport by name, or a connector of your own, such as
+            :func:`trio_realtime.transport.memory.connector`.
+
+    Attributes:
+        model: the model of connections whose settings name none.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport_config: TransportConfig | Mapping[str, Any] | None = None,
+        transport: TransportName | Connector = "trio-websocket",
+    ) -> None:
+        self.model: str = DEFAULT_REALTIME_MODEL
+        self._config = structure(transport_config or {}, TransportConfig, name="transport_config")
+        self._connector = _connector(transport)
+
+    def connect(self, config: RealtimeModelConfig) -> AbstractAsyncContextManager[OpenAIRealtimeConnection]:
+        """Give an async context manager whose block holds a live, configured connection.
+
+        The handshake, the wait for the session, and its confirmed configuration share the deadline
+        ``timeouts.connect``. There is one attempt.
+
+        Raises (on entering):
+            UserError: no key, a call id together with a model name, an unusable URL, header or setting.
+            HandshakeRejected: the server answered with an HTTP status.
+            RealtimeConnectionError: no connection could be made, or it was lost again.
+            ConfigRejected: the server refused the settings.
+            ServerError: the server reported an error instead.
+            RealtimeTimeoutError: the deadline passed (name ``"connect"``).
+        """
+        return self._connect(config)
+
+    @asynccontextmanager
+    async def _connect(self, config: RealtimeModelConfig) -> AsyncGenerator[OpenAIRealtimeConnection, None]:
+        settings, timeouts = config.initial_model_settings, config.timeouts or Timeouts()
+        url = self._url(config)
+        protocol = OpenAIProtocol(
+            model=self._model_name(config),
+            attached=config.call_id is not None,
+            timeouts=timeouts,
+            raw=config.raw_events,
+        )
+        confirms = timeouts.configure is not None
+        with trio.CancelScope(deadline=trio.current_time() + timeouts.connect) as deadline:
+            request = WireRequest(url=url, headers=await _headers(config), config=self._transport_config(timeouts))
+            async with self._connector(request) as wire:
+                connection = OpenAIRealtimeConnection(wire, protocol, confirms_configuration=confirms)
+                await connection.configure(settings, confirm=confirms)
+                deadline.deadline = inf  # from here on it is only a scope
+                yield connection
+        if deadline.cancelled_caught:
+            raise RealtimeTimeoutError(
+                f"no configured connection within {timeouts.connect:g} seconds",
+                name="connect",
+                seconds=timeouts.connect,
+            )
+
+    def _url(self, config: RealtimeModelConfig) -> str:
+        if config.call_id is not None and config.initial_model_settings.model_name is not NOT_GIVEN:
+            raise UserError("call_id: a running call has its model already; leave out model_name")
+        if config.url is not None:
+            return config.url
+        if config.call_id is not None:
+            return f"{DEFAULT_URL}?call_id={quote(config.call_id, safe='')}"
+        return f"{DEFAULT_URL}?model={quote(self._model_name(config), safe='')}"
+
+    def _model_name(self, config: RealtimeModelConfig) -> str:
+        name = config.initial_model_settings.model_name
+        return self.model if isinstance(name, NotGiven) else name
+
+    def _transport_config(self, timeouts: Timeouts) -> TransportConfig:
+        if timeouts.heartbeat is None:
+            return self._config
+        half = timeouts.heartbeat / 2  # a ping after one half of silence, its answer within the other
+        return attrs.evolve(self._config, ping_interval=half, ping_timeout=half)
+
+
+class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
+    """Attaches to a running (SIP) call, which ``call_id`` names. Only settings that were given are sent."""
+
+    def connect(self, config: RealtimeModelConfig) -> AbstractAsyncContextManager[OpenAIRealtimeConnection]:
+        """See :meth:`OpenAIRealtimeWebSocketModel.connect`.
+
+        Raises:
+            UserError: at once, if ``config`` has no ``call_id``.
+        """
+        if not config.call_id:
+            raise UserError("call_id: attaching to a call needs its id")
+        return super().connect(config)
+
+
+def _connector(transport: TransportName | Connector) -> Connector:
+    if callable(transport):
+        return transport
+    if transport == "trio-websocket":
+        from trio_realtime.transport.trio_websocket import connect
+
+        return connect
+    raise UserError(f"transport: must be 'trio-websocket' or a connector, not {transport!r}")
+
+
+async def _headers(config: RealtimeModelConfig) -> dict[str, str]:
+    if config.auth is not None:
+        headers = dict(await config.auth())
+    elif config.headers is not None:
+        headers = dict(config.headers)
+    else:
+        key = await get_api_key(config.api_key)
+        if not key:
+            raise UserError(f"api_key: no key; give api_key, auth or headers, or set {_KEY_VARIABLE}")
+        headers = {"Authorization": f"Bearer {key}"}
+    if not any(name.lower() == "user-agent" for name in headers):
+        headers["User-Agent"] = _USER_AGENT
+    return headers
