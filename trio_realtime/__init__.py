@@ -177,6 +177,7 @@ from trio_realtime.openai import DEFAULT_MODEL_SETTINGS as DEFAULT_MODEL_SETTING
 from trio_realtime.openai import DEFAULT_REALTIME_MODEL as DEFAULT_REALTIME_MODEL
 from trio_realtime.openai import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
 from trio_realtime.openai import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
+from trio_realtime.openai import get_api_key as get_api_key
 from trio_realtime.runner import RealtimeRunner as RealtimeRunner
 from trio_realtime.session import LiveModel as LiveModel
 from trio_realtime.session import RealtimeSession as RealtimeSession
@@ -395,6 +396,7 @@ __all__ = [
     "__version__",
     "default_tool_error_function",
     "function_tool",
+    "get_api_key",
     "input_guardrail",
     "output_guardrail",
     "realtime_handoff",

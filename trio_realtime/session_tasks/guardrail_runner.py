@@ -124,26 +124,25 @@ class GuardrailRunner:
         for check in work.checks.values():
             if work.response.tripped:
                 break
-            results = await self._check(work.response, check)
+            results = await self._check(work, check)
             if results:
                 self._trip(work, check, results)
         if work.hold is not None and work.end is not None:
             work.end(work.hold)
             self._hub.delivery.release(work.hold)
 
-    async def _check(self, response: Response, check: Check) -> list[OutputGuardrailResult]:
+    async def _check(self, work: _Work, check: Check) -> list[OutputGuardrailResult]:
         """Run every guardrail on a text and give the results that tripped."""
         tripped: list[OutputGuardrailResult] = []
-        for guardrail in self._guardrails(response.agent):
-            result = await self._run(guardrail, response.agent, check.text)
+        for guardrail in self._guardrails(work.response.agent):
+            result = await self._run(work, guardrail, check.text)
             if result is not None and result.output.tripwire_triggered:
                 tripped.append(result)
         return tripped
 
-    async def _run(
-        self, guardrail: OutputGuardrail[Any], agent: RealtimeAgent[Any], text: str
-    ) -> OutputGuardrailResult | None:
+    async def _run(self, work: _Work, guardrail: OutputGuardrail[Any], text: str) -> OutputGuardrailResult | None:
         """Run one guardrail; one that raises or takes too long has tripped, unless the settings say otherwise."""
+        agent = work.response.agent
         settings = self._hub.run_config.guardrails_settings
         error: Exception
         try:
@@ -154,7 +153,7 @@ class GuardrailRunner:
             error = RealtimeTimeoutError(message, name="guardrail", seconds=seconds)
         except Exception as fault:  # noqa: BLE001  the user's own
             error = fault
-        self._hub.report(error)
+        self._hub.report(error, before=work.hold)
         if settings.on_error == "skip":
             return None
         return OutputGuardrailResult(
