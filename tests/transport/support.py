@@ -143,9 +143,7 @@ def peer_connector(
 
 
 @asynccontextmanager
-async def opened(
-    nursery: trio.Nursery, serve: ServePeer, **config: object
-) -> AsyncGenerator[Wire, None]:
+async def opened(nursery: trio.Nursery, serve: ServePeer, **config: object) -> AsyncGenerator[Wire, None]:
     async with peer_connector(nursery, serve)(request(**config)) as wire:  # type: ignore[arg-type]
         yield wire
 

@@ -24,7 +24,9 @@ def test_refusal_in_pieces(step: int) -> None:
     settled = []
     answer = HandshakeAnswer()
     answer.on_settled = lambda: settled.append(True)
-    data = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno"
+    data = (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno"
+    )
     for start in range(0, len(data), step):
         assert not settled
         answer.feed(data[start : start + step])

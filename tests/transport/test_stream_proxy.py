@@ -122,7 +122,7 @@ async def test_end_of_the_stream(autojump_clock: Any) -> None:
 
 
 async def test_close(autojump_clock: Any, nursery: trio.Nursery) -> None:
-    proxy, theirs, _ = make(10)
+    proxy, _, _ = make(10)
     nursery.start_soon(proxy.write_frames)
     failed = []
 

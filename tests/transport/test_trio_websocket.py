@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import functools
 import logging
 import socket
@@ -122,6 +122,23 @@ async def test_fault_11_unknown_host_says_so(nursery: trio.Nursery) -> None:
     message = "could not connect to no.example:443: the host name could not be resolved (Name or service not known)"
     assert str(info.value) == message
     assert isinstance(info.value.__cause__, socket.gaierror)
+
+
+async def test_name_with_two_addresses_and_any_port_gives_one_server(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listeners = [
+        *await trio.open_tcp_listeners(0, host="127.0.0.1"),
+        *await trio.open_tcp_listeners(0, host="127.0.0.1"),
+    ]
+
+    async def two(*_: Any, **__: Any) -> list[trio.SocketListener]:
+        return listeners
+
+    monkeypatch.setattr(trio, "open_tcp_listeners", two)
+    address = await start(nursery)
+    assert address.port == listeners[0].socket.getsockname()[1]
+    assert listeners[1].socket.fileno() == -1
 
 
 async def test_port_in_use_is_told_by_serve(nursery: trio.Nursery) -> None:
@@ -255,8 +272,8 @@ async def test_tls_with_a_self_signed_certificate(nursery: trio.Nursery) -> None
 
 
 async def test_tls_with_an_expired_certificate(nursery: trio.Nursery, authority: trustme.CA) -> None:
-    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    cert = authority.issue_cert("127.0.0.1", not_before=past, not_after=past + datetime.timedelta(days=1))
+    past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    cert = authority.issue_cert("127.0.0.1", not_before=past, not_after=past + dt.timedelta(days=1))
     address = await start(nursery, config=TransportConfig(ssl_context=server_context(cert)))
     message = await refused_certificate(address.url(secure=True), ssl_context=client_context(authority))
     assert message == "the TLS certificate is not accepted: certificate has expired"
@@ -402,9 +419,7 @@ async def test_repeated_headers_are_joined(autojump_clock: Any, nursery: trio.Nu
 @pytest.mark.parametrize(
     ("offered", "chosen"), [(None, None), ("realtime", "realtime"), ("a, realtime", "realtime"), ("a", None)]
 )
-async def test_subprotocol(
-    autojump_clock: Any, nursery: trio.Nursery, offered: str | None, chosen: str | None
-) -> None:
+async def test_subprotocol(autojump_clock: Any, nursery: trio.Nursery, offered: str | None, chosen: str | None) -> None:
     answers: list[bytes] = []
 
     class Recording(PipeStream):
@@ -463,5 +478,3 @@ async def test_interrupt_in_a_handler_goes_through(autojump_clock: Any, nursery:
         await serve_stream(server, handler)
     await wait_all_tasks_blocked()
     assert codes == [1001]
-
-

@@ -283,8 +283,7 @@ async def test_fault_7_cancelled_send_leaves_at_once_and_cuts_no_frame(
     async def slow(peer: Peer) -> None:
         await peer.accept()
         await trio.sleep(1)
-        async for message in peer.messages():
-            got.append(message)
+        got.extend([message async for message in peer.messages()])
 
     timer = Timer()
     async with peer_connector(nursery, slow, lambda: pipe_pair(4096))(request()) as wire:
@@ -456,6 +455,20 @@ async def test_without_ping_timeout_silence_is_borne(nursery: trio.Nursery, auto
         assert scope.cancelled_caught
 
 
+async def test_ping_that_is_due_while_closing(nursery: trio.Nursery, autojump_clock: Any) -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        event = await peer.event()
+        assert isinstance(event, CloseConnection)
+        await trio.sleep(8)
+        await peer.send(event.response())
+
+    timer = Timer()
+    async with opened(nursery, serve, ping_interval=5, ping_timeout=1, close_timeout=30):
+        pass
+    assert timer.seconds == 8
+
+
 async def test_no_ping_with_the_heartbeat_off(nursery: trio.Nursery, autojump_clock: Any) -> None:
     events = []
 
@@ -498,8 +511,7 @@ async def test_slow_peer_is_not_stalled(nursery: trio.Nursery, autojump_clock: A
             return await receive(65536)
 
         peer.stream.receive_some = slowly  # type: ignore[method-assign]
-        async for message in peer.messages():
-            got.append(len(message))
+        got.extend([len(message) async for message in peer.messages()])
 
     timer = Timer()
     connect = peer_connector(nursery, slow, lambda: pipe_pair(65536))
@@ -687,7 +699,7 @@ async def test_keyboard_interrupt_in_the_wires_task_comes_out_bare(
         await peer.send(TextMessage(data="x"))
 
     opened_ = False
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the block is what is tested
         async with peer_connector(nursery, serve, pair)(request()):
             opened_ = True
             try:

@@ -185,8 +185,6 @@ class WebSocketWire(Wire):
             return RealtimeTimeoutError(
                 f"the WebSocket handshake was not done within {seconds:g} seconds", name="connect", seconds=seconds
             )
-        if answer is not None and (answer.malformed or answer.accepted):
-            return RealtimeConnectionError(self._invalid)
         return RealtimeConnectionError("the connection was closed during the WebSocket handshake")
 
     async def _send(self, message: str | bytes) -> None:
@@ -196,9 +194,7 @@ class WebSocketWire(Wire):
             raise self._error(None)
         try:
             await connection.send_message(message)
-        except ConnectionClosed as exc:
-            error = self._error(exc.reason)
-        except LocalProtocolError:
+        except (ConnectionClosed, LocalProtocolError):
             error = self._error(connection.closed)
         except UnicodeEncodeError as exc:
             raise UserError(f"the message has a lone surrogate at position {exc.start}, which cannot be sent") from None
