@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import attrs
 import trio
@@ -22,6 +22,7 @@ from trio_realtime.openai.connection import OpenAIRealtimeConnection
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.openai.settings import DEFAULT_REALTIME_MODEL
 from trio_realtime.transport.base import Connector, TransportConfig, WireRequest
+from trio_realtime.transport.request_check import is_loopback
 
 __all__ = [
     "DEFAULT_URL",
@@ -76,7 +77,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         ``timeouts.connect``. There is one attempt.
 
         Raises (on entering):
-            UserError: no key, a call id together with a model name, an unusable URL, header or setting.
+            UserError: no key (a server on loopback needs none), a call id together with a model name, an unusable URL, header or setting.
             HandshakeRejected: the server answered with an HTTP status.
             RealtimeConnectionError: no connection could be made, or it was lost again.
             ConfigRejected: the server refused the settings.
@@ -97,7 +98,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         )
         confirms = timeouts.configure is not None
         with trio.CancelScope(deadline=trio.current_time() + timeouts.connect) as deadline:
-            request = WireRequest(url=url, headers=await _headers(config), config=self._transport_config(timeouts))
+            request = WireRequest(url=url, headers=await _headers(config, url), config=self._transport_config(timeouts))
             async with self._connector(request) as wire:
                 connection = OpenAIRealtimeConnection(wire, protocol, confirms_configuration=confirms)
                 await connection.configure(settings, confirm=confirms)
@@ -154,16 +155,27 @@ def _connector(transport: TransportName | Connector) -> Connector:
     raise UserError(f"transport: must be 'trio-websocket' or a connector, not {transport!r}")
 
 
-async def _headers(config: RealtimeModelConfig) -> dict[str, str]:
+async def _headers(config: RealtimeModelConfig, url: str) -> dict[str, str]:
     if config.auth is not None:
         headers = dict(await config.auth())
     elif config.headers is not None:
         headers = dict(config.headers)
     else:
         key = await get_api_key(config.api_key)
-        if not key:
+        if key:
+            headers = {"Authorization": f"Bearer {key}"}
+        elif is_loopback(_host(url)):
+            headers = {}  # a server on this machine, such as the local one, needs none
+        else:
             raise UserError(f"api_key: no key; give api_key, auth or headers, or set {_KEY_VARIABLE}")
-        headers = {"Authorization": f"Bearer {key}"}
     if not any(name.lower() == "user-agent" for name in headers):
         headers["User-Agent"] = _USER_AGENT
     return headers
+
+
+def _host(url: str) -> str:
+    """The URL's host, empty where there is none to be seen: the connector says what is wrong with the URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
