@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args, get_origin
@@ -12,7 +14,7 @@ import attrs
 
 from trio_realtime.tools._shape import UnsupportedTypeError
 
-__all__ = ["MISSING", "ClassField", "RecordType", "read_record", "resolve_hints", "substitute"]
+__all__ = ["MISSING", "ClassField", "RecordType", "read_record", "resolve_forward", "resolve_hints", "substitute"]
 
 MISSING: Any = object()
 """Stands for "no default"; None is a default."""
@@ -66,6 +68,25 @@ def resolve_hints(obj: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
             return typing.get_type_hints(obj, include_extras=True)
         except NameError:
             return typing.get_type_hints(obj, include_extras=True, localns=dict(namespace))
+    except (NameError, AttributeError, SyntaxError, TypeError) as exc:
+        raise UnsupportedTypeError(f"the annotations cannot be resolved: {exc}") from exc
+
+
+def resolve_forward(hint: Any, module: str, namespace: Mapping[str, Any]) -> Any:
+    """Give a type whose names may be written as strings.
+
+    Args:
+        hint: the type.
+        module: the name of the module in which it is written.
+        namespace: local names that it may use.
+
+    Raises:
+        UnsupportedTypeError: a name cannot be found.
+    """
+    holder = types.SimpleNamespace(__annotations__={"hint": hint})
+    names = vars(sys.modules[module]) if module in sys.modules else {}
+    try:
+        return typing.get_type_hints(holder, names, dict(namespace), include_extras=True)["hint"]
     except (NameError, AttributeError, SyntaxError, TypeError) as exc:
         raise UnsupportedTypeError(f"the annotations cannot be resolved: {exc}") from exc
 

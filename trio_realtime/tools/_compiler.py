@@ -15,8 +15,9 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+from trio_realtime.context import RunContextWrapper
 from trio_realtime.tools import _foreign
-from trio_realtime.tools._classes import RecordType, read_record, substitute
+from trio_realtime.tools._classes import RecordType, read_record, resolve_forward, substitute
 from trio_realtime.tools._constraints import read_annotations
 from trio_realtime.tools._defaults import json_default
 from trio_realtime.tools._leaves import choice_shape, leaf_shape
@@ -86,16 +87,16 @@ class TypeCompiler:
     def _other(self, tp: Any) -> Shape:
         if isinstance(tp, TypeVar):
             raise UnsupportedTypeError(f"the type variable {tp} could be any type; use a real one")
-        if isinstance(tp, typing.NewType):
-            return self.compile(tp.__supertype__)
-        if tp is getattr(typing, "LiteralString", None):
-            return self.compile(str)
+        if (plainer := _plainer(tp)) is not None:
+            return self.compile(plainer)
         if hasattr(get_origin(tp) or tp, "__value__"):
             return self._alias(tp)
         if _foreign.is_pydantic(tp):
             return self._keep(tp, _foreign.pydantic_shape(tp, self.defs))
         if _foreign.is_struct(tp):
             return self._keep(tp, _foreign.struct_shape(tp, self.compile, self.defs))
+        if _is_context(tp):
+            raise UnsupportedTypeError("the context of a call can only be the first parameter")
         if (record := read_record(tp, self._namespace)) is not None:
             return self._record(tp, record)
         raise UnsupportedTypeError(f"{_name(tp)} has no JSON form")
@@ -120,7 +121,8 @@ class TypeCompiler:
         origin = get_origin(tp) or tp
         arguments = dict(zip(origin.__type_params__, get_args(tp), strict=False))
         shape = self._placeholder(tp, origin.__name__)
-        target = self.compile(substitute(origin.__value__, arguments))
+        value = resolve_forward(origin.__value__, origin.__module__, self._namespace)
+        target = self.compile(substitute(value, arguments))
         self._fill(shape, target.schema, target)
         return shape
 
@@ -314,6 +316,20 @@ def _object_of(value: Any, path: str) -> dict[str, Any]:
 
 def _unfinished(value: Any, path: str) -> Any:  # pragma: no cover  (replaced before any value is read)
     raise AssertionError(value, path)
+
+
+def _plainer(tp: Any) -> Any:
+    """Give the type that a special form stands for, or None."""
+    if isinstance(tp, typing.NewType):
+        return tp.__supertype__
+    if tp is typing.LiteralString:
+        return str
+    return get_args(tp)[0] if get_origin(tp) is typing.Final else None
+
+
+def _is_context(tp: Any) -> bool:
+    cls = get_origin(tp) or tp
+    return isinstance(cls, type) and issubclass(cls, RunContextWrapper)
 
 
 def _hashable(value: Any) -> bool:

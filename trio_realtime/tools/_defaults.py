@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import json
 import sys
 from typing import Any
 
 import msgspec
+
+from trio_realtime.tools._shape import is_array, is_object
 
 __all__ = ["json_default", "sendable", "to_json_text"]
 
@@ -33,7 +34,7 @@ def to_json_text(value: Any) -> str:
         ValueError: a number is not finite.
         RecursionError: it contains itself.
     """
-    value = msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+    value = msgspec.to_builtins(_ordered(value), enc_hook=_encode, str_keys=True)
     return sendable(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
@@ -42,15 +43,22 @@ def sendable(text: str) -> str:
     return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _ordered(value: Any) -> Any:
+    """Turn attrs instances into dictionaries in the order of their fields; msgspec would sort those that have slots."""
+    if is_object(value):
+        return {key: _ordered(inner) for key, inner in value.items()}
+    if is_array(value):
+        return [_ordered(inner) for inner in value]
+    fields: Any = getattr(value, "__attrs_attrs__", None)
+    if fields is not None and not isinstance(value, type):
+        return {field.name: _ordered(getattr(value, field.name)) for field in fields}
+    return value
+
+
 def _encode(value: object) -> Any:
     """Write what msgspec does not know."""
     pydantic: Any = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(value, pydantic.BaseModel):
         model: Any = value
         return model.model_dump(mode="json")
-    cls: Any = type(value)
-    if hasattr(cls, "__attrs_attrs__"):
-        return {field.name: getattr(value, field.name) for field in cls.__attrs_attrs__}
-    if isinstance(value, enum.Enum):
-        return value.value
     raise TypeError(f"{type(value).__name__} has no JSON form")

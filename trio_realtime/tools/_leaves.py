@@ -128,7 +128,7 @@ def leaf_shape(tp: Any) -> Shape | None:
         schema, expects = _TEXT_FORMS[tp]
         return Shape(dict(schema), _text_form(tp, expects), expects)
     if isinstance(tp, type) and issubclass(tp, pathlib.PurePath):
-        return Shape({"type": "string"}, lambda value, path: tp(_load_str(value, path)), "a path")
+        return Shape({"type": "string"}, lambda value, path: tp(_load_str_as("a path", value, path)), "a path")
     if isinstance(tp, type) and issubclass(tp, enum.Enum):
         return choice_shape(list(tp), tp.__name__, lambda member: member.value)
     return None

@@ -90,8 +90,8 @@ async def run_user_function(func: Callable[..., Any], *args: Any, **kwargs: Any)
     called: Any = func if inspect.isroutine(func) else type(func).__call__
     if inspect.iscoroutinefunction(called):
         return await func(*args, **kwargs)
-    result = await trio.to_thread.run_sync(
-        lambda: func(*args, **kwargs), abandon_on_cancel=True, limiter=tool_thread_limiter()
+    (result,) = await trio.to_thread.run_sync(  # in a tuple, because trio refuses a coroutine as the result
+        lambda: (func(*args, **kwargs),), abandon_on_cancel=True, limiter=tool_thread_limiter()
     )
     return await maybe_await(result)
 
