@@ -142,7 +142,7 @@ class Client:
     async def until(self, kind: str) -> list[dict]:
         """Read up to the first event of a type, that one included."""
         seen = []
-        with trio.fail_after(600):
+        with trio.fail_after(7200):
             while not seen or seen[-1]["type"] != kind:
                 seen.append(await self.read())
         return seen

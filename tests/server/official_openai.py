@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import sys
+from pathlib import Path
 
 from openai import AsyncOpenAI
 
@@ -91,8 +92,7 @@ async def tool_turn(connection) -> dict:
 
 async def main(url: str, speech_path: str) -> None:
     client = AsyncOpenAI(api_key="test", websocket_base_url=url.rsplit("/", 1)[0])
-    with open(speech_path, "rb") as file:
-        speech = file.read()
+    speech = Path(speech_path).read_bytes()  # noqa: ASYNC240
     async with client.realtime.connect(model="gpt-realtime") as connection:
         first = await connection.recv()
         result = {

@@ -4,7 +4,7 @@ from trio_realtime.audio import PCM16, PCMA, PCMU
 from trio_realtime.server.audio import AudioClip, decode, encode, rms, silence, synthesize
 
 
-@pytest.mark.parametrize("format", [PCM16, PCMU, PCMA], ids=lambda format: format.type)
+@pytest.mark.parametrize("format", [PCM16, PCMU, PCMA], ids=lambda codec: codec.type)
 def test_the_length_is_proportional_to_the_text(format):
     text = "Hello, how are you?"
     assert format.duration_ms(len(synthesize(text, format))) == pytest.approx(len(text) * 62.5)
@@ -24,7 +24,7 @@ def test_letters_are_loud_and_spaces_quiet():
     assert rms(decode(silence(0.1, PCMU), PCMU).pcm) < 50
 
 
-@pytest.mark.parametrize("format", [PCMU, PCMA], ids=lambda format: format.type)
+@pytest.mark.parametrize("format", [PCMU, PCMA], ids=lambda codec: codec.type)
 def test_g711_keeps_the_level(format):
     level = rms(decode(synthesize("hello", format), format).pcm)
     assert level == pytest.approx(rms(synthesize("hello")), rel=0.1)

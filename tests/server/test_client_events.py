@@ -130,7 +130,11 @@ def test_every_client_event_of_the_official_types_is_known():
         (update(colour="red"), "unknown_parameter", "session.colour"),
         (update(instructions=3), "invalid_type", "session.instructions"),
         (update(output_modalities=["text", "audio"]), "invalid_value", "session.output_modalities"),
-        (update(audio={"input": {"format": {"type": "audio/mp3"}}}), "invalid_value", "session.audio.input.format.type"),
+        (
+            update(audio={"input": {"format": {"type": "audio/mp3"}}}),
+            "invalid_value",
+            "session.audio.input.format.type",
+        ),
         (update(audio={"input": {"pitch": 1}}), "unknown_parameter", "session.audio.input.pitch"),
         (update(audio={"output": {"speed": 9}}), "invalid_value", "session.audio.output.speed"),
         (

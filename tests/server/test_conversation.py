@@ -4,10 +4,10 @@ from trio_realtime.server._schema import RefusedError
 from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.conversation import (
     Conversation,
+    EngineView,
     Item,
     Tokens,
     created_item,
-    engine_view,
     spoken_item,
     text_tokens,
 )
@@ -102,7 +102,8 @@ def test_events_show_neither_audio_nor_images_but_retrieving_does():
     assert len(retrieved[1]["audio"]) == 64_000
     assert retrieved[2]["image_url"] == "data:,x"
     item.heard = "the words"
-    (seen,) = engine_view([item])
+    (seen,) = view = EngineView([item])
+    assert view[:1] == [seen]
     assert seen["content"][1] == {"type": "input_audio", "audio": "AAAA", "transcript": "the words"}
     assert seen["content"][2]["image_url"] == "data:,x"
 

@@ -6,7 +6,7 @@ from trio_realtime.audio import PCM16, PCMA, PCMU
 from trio_realtime.server import g711
 from trio_realtime.server.audio import silence, synthesize
 from trio_realtime.server.input_buffer import InputBuffer, SpeechStarted, SpeechStopped
-from trio_realtime.server.settings import merge_session, default_session
+from trio_realtime.server.settings import default_session, merge_session
 
 
 def detection(**fields):
@@ -22,7 +22,7 @@ def feed(buffer, audio, size=777):
     return heard
 
 
-@pytest.mark.parametrize("format", [PCM16, PCMU, PCMA], ids=lambda format: format.type)
+@pytest.mark.parametrize("format", [PCM16, PCMU, PCMA], ids=lambda codec: codec.type)
 def test_speech_starts_with_padding_and_stops_after_silence(format):
     buffer = InputBuffer(format, detection())
     audio = silence(1.0, format) + synthesize("a" * 16, format) + silence(1.0, format)

@@ -75,13 +75,17 @@ def test_a_spoken_turn_has_the_order_and_the_fields_of_the_service():
     started, stopped, committed, added, done, created = first[:6]
     assert len({started["item_id"], stopped["item_id"], committed["item_id"], added["item"]["id"]}) == 1
     assert (started["audio_start_ms"], stopped["audio_end_ms"]) == (700, 2200)
-    assert added["item"] == done["item"] == {
-        "id": started["item_id"],
-        "type": "message",
-        "status": "completed",
-        "role": "user",
-        "content": [{"type": "input_audio", "transcript": None}],
-    }
+    assert (
+        added["item"]
+        == done["item"]
+        == {
+            "id": started["item_id"],
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [{"type": "input_audio", "transcript": None}],
+        }
+    )
     assert committed["previous_item_id"] is added["previous_item_id"] is None
     response = created["response"]
     assert set(response) == RESPONSE

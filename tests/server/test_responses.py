@@ -154,7 +154,9 @@ def test_an_item_that_is_truncated_while_it_is_spoken_stays_truncated():
         talk._take(emission.events)
     (retrieved,) = talk.send("conversation.item.retrieve", item_id=item_id)
     assert retrieved["item"]["content"] == [{"type": "output_audio", "transcript": None}]
-    assert talk.error({"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": 51})
+    assert talk.error(
+        {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": 51}
+    )
 
 
 def test_an_item_that_is_deleted_while_it_is_spoken_is_not_done_in_the_conversation():

@@ -53,7 +53,9 @@ def test_an_update_changes_what_it_names_and_nothing_else():
 
 
 def test_null_clears_only_what_can_be_cleared():
-    before = merge_session(session(), {"tracing": "auto", "audio": {"input": {"noise_reduction": {"type": "far_field"}}}})
+    before = merge_session(
+        session(), {"tracing": "auto", "audio": {"input": {"noise_reduction": {"type": "far_field"}}}}
+    )
     assert before["tracing"] == "auto"
     after = merge_session(
         before,

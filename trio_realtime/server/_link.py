@@ -10,6 +10,7 @@ import attrs
 import msgspec.json
 import trio
 
+from trio_realtime.errors import UserError
 from trio_realtime.server.faults import (
     CloseWith,
     Delay,
@@ -95,14 +96,15 @@ class Outgoing:
             RealtimeConnectionError: the connection has ended.
             RealtimeTimeoutError: the client takes no data.
         """
-        await self._strike(self._plan.after(self._number, 0), None)
-        while True:
+        _, going = await self._strike(self._plan.after(self._number, 0), None)
+        while going:
             while self._queue:
                 entry = self._queue.popleft()
                 if len(self._queue) < self._limit:
                     self._space.set()
                     self._space = trio.Event()
-                if not await self._send(entry):
+                going = await self._send(entry)
+                if not going:
                     return
             self._wake = trio.Event()
             await self._wake.wait()
@@ -166,5 +168,6 @@ class Outgoing:
 
 
 async def _send_binary(wire: Wire, frame: bytes) -> None:
-    if isinstance(wire, (MemoryWire, WebSocketWire)):
-        await wire.send_binary(frame)
+    if not isinstance(wire, (MemoryWire, WebSocketWire)):
+        raise UserError("this wire has no binary messages")
+    await wire.send_binary(frame)

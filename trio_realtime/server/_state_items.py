@@ -96,7 +96,8 @@ class ItemsState:
             if part.get("audio") is not None:
                 data = decoded_audio(part["audio"], f"{path}.content[{index}].audio")
                 clip = decode(data, self._input_format())
-        given = {"call_id": self.new_id("call"), **given} if given["type"] == "function_call" else given
+        if given["type"] == "function_call" and given.get("call_id") is None:
+            given = {**given, "call_id": self.new_id("call")}
         return created_item(given, item_id, clip if given.get("role") == "user" else None)
 
     def _found(self, event: Json, verb: str) -> Item:

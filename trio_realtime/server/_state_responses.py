@@ -54,10 +54,10 @@ class ResponsesState(ItemsState):
         if self._active is response:
             self._active = None
             self._arm_idle(response.audio_ms)
-        usage = response.snapshot()["usage"]
+        used = response.tokens_used
         elapsed, self._tokens_at = self._now - self._tokens_at, self._now
         refilled = max(0.0, self._tokens_used - elapsed * _TOKEN_LIMIT / 60)
-        self._tokens_used = min(float(_TOKEN_LIMIT), refilled + usage["total_tokens"])
+        self._tokens_used = min(float(_TOKEN_LIMIT), refilled + used)
         limit = {
             "name": "tokens",
             "limit": _TOKEN_LIMIT,

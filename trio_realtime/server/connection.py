@@ -300,6 +300,8 @@ class ServerConnection:
     async def _fill(self, action: StartResponse) -> None:
         for heard in tuple(self._listening.values()):
             await heard.wait()
+        if not self.state.running(action.response_id):
+            return  # it was cancelled before it began
         if action.steps is not None:
             steps = _given(action.steps)
         else:

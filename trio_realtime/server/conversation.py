@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, overload
 
 import attrs
 import pybase64
@@ -13,7 +13,7 @@ from trio_realtime.server._schema import RefusedError
 from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.settings import Json
 
-__all__ = ["Conversation", "Item", "Tokens", "created_item", "engine_view", "spoken_item", "text_tokens"]
+__all__ = ["Conversation", "EngineView", "Item", "Tokens", "created_item", "spoken_item", "text_tokens"]
 
 _AUDIO_KEPT: Final = 8
 _INPUT_AUDIO_TOKEN_MS: Final = 100.0
@@ -134,6 +134,9 @@ class Conversation:
     def __iter__(self) -> Iterator[Item]:
         return (self._items[item_id] for item_id in self._order)
 
+    def __getitem__(self, index: int) -> Item:
+        return self._items[self._order[index]]
+
     def get(self, item_id: str) -> Item | None:
         """Give an item, or None if it is not (or no longer) here."""
         return self._items.get(item_id)
@@ -179,7 +182,11 @@ class Conversation:
         if after not in self._items:
             message = f"Error adding item: the previous item with id '{after}' does not exist."
             raise RefusedError("invalid_value", message, "previous_item_id")
-        return self._order.index(after) + 1
+        return self._index(after) + 1
+
+    def _index(self, item_id: str) -> int:
+        """Find an item from the end: what is asked for is mostly new."""
+        return next(index for index in range(len(self._order) - 1, -1, -1) if self._order[index] == item_id)
 
     def _keep_audio(self, item: Item) -> None:
         self._with_audio.append(item)
@@ -197,7 +204,7 @@ class Conversation:
         item = self._items.pop(item_id, None)
         if item is None:
             return False
-        self._order.remove(item_id)
+        del self._order[self._index(item_id)]
         self.tokens -= item.tokens
         if item.wire["type"] == "function_call":
             self._calls[item.wire["call_id"]] -= 1
@@ -205,7 +212,7 @@ class Conversation:
 
     def previous_id(self, item_id: str) -> str | None:
         """Give the id of the item before this one, or None."""
-        position = self._order.index(item_id)
+        position = self._index(item_id)
         return self._order[position - 1] if position else None
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
@@ -269,6 +276,20 @@ def spoken_item(item_id: str, clip: AudioClip) -> Item:
     return Item(wire, wire, clip=clip)
 
 
-def engine_view(items: Iterable[Item]) -> tuple[Json, ...]:
-    """Give the items as an engine sees them."""
-    return tuple(item.for_engine() for item in items)
+class EngineView(Sequence[Json]):
+    """Items as an engine sees them, made when they are looked at, so that a long conversation costs no more."""
+
+    def __init__(self, items: Conversation | Sequence[Item]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Json: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Json]: ...
+    def __getitem__(self, index: int | slice) -> Json | list[Json]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        return self._items[index].for_engine()

@@ -131,6 +131,11 @@ class ServerResponse:
         modalities: list[str] = self.settings["output_modalities"]
         return modalities
 
+    @property
+    def tokens_used(self) -> int:
+        """Tokens read and produced so far."""
+        return self._read.total + self._spent.total
+
     def snapshot(self) -> Json:
         """Give the response object of the protocol as it is now."""
         return {
@@ -191,7 +196,7 @@ class ServerResponse:
         text = min(before.text, self._read.text) // _CACHE_BLOCK * _CACHE_BLOCK
         audio = min(before.audio, self._read.audio) // _CACHE_BLOCK * _CACHE_BLOCK
         return {
-            "total_tokens": self._read.total + self._spent.total,
+            "total_tokens": self.tokens_used,
             "input_tokens": self._read.total,
             "output_tokens": self._spent.total,
             "input_token_details": {

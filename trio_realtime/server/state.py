@@ -17,7 +17,7 @@ from trio_realtime.server._state_audio import AudioState
 from trio_realtime.server.actions import Close, Step
 from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.client_events import check_client_event
-from trio_realtime.server.conversation import engine_view
+from trio_realtime.server.conversation import EngineView
 from trio_realtime.server.engines.base import EngineRequest, EngineStep, Transcript
 from trio_realtime.server.playback import Playback
 from trio_realtime.server.responses import Emission
@@ -135,18 +135,19 @@ class SessionState(AudioState):
         response = self._responses[response_id]
         items = self._inputs.get(response_id)
         settings = response.settings
-        read = tuple(self.conversation) if items is None else items
-        users = [item for item in read if item.wire.get("role") == "user"]
+        read = self.conversation if items is None else items
+        newest = (read[index] for index in range(len(read) - 1, -1, -1))
+        user = next((item for item in newest if item.wire.get("role") == "user"), None)
         return EngineRequest(
             response_id=response_id,
-            items=engine_view(read),
+            items=EngineView(read),
             instructions=settings["instructions"],
             tools=settings["tools"],
             tool_choice=settings["tool_choice"],
             output_modalities=response.modalities,
             metadata=response.metadata,
             in_conversation=response.in_conversation,
-            user_audio=users[-1].clip if users else None,
+            user_audio=None if user is None else user.clip,
         )
 
     def produce(self, response_id: str, step: EngineStep, clock: Callable[[], float]) -> Iterator[Emission]:

@@ -100,8 +100,8 @@ class EngineRequest:
 
     Attributes:
         response_id: the response that it fills.
-        items: the conversation, or the response's own input, oldest first, in the protocol's shape; the words that were
-            heard in a user's audio stand in ``transcript``.
+        items: the conversation (as it is when it is looked at), or the response's own input, oldest first, in the
+            protocol's shape; the words that were heard in a user's audio stand in ``transcript``.
         instructions, tools, tool_choice, output_modalities, metadata: what counts for this response.
         in_conversation: False for a response outside of the conversation (``conversation="none"``).
         user_audio: the audio of the last user message, if it was spoken.

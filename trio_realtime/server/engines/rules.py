@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec.json
 
@@ -154,16 +154,15 @@ def _plain(output: str) -> str:
     return _flat(value)
 
 
-def _flat(value: Any) -> str:
-    kind: type[object] = type(value)  # which keeps the type checkers from guessing at what is inside
-    if kind is dict:
-        fields: Mapping[str, Any] = value
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
         if list(fields) == ["assistant"]:
             return _flat(fields["assistant"])
         return ", ".join(f"{key.replace('_', ' ')} {_flat(inner)}" for key, inner in fields.items())
-    if kind is list:
-        return ", ".join(map(_flat, value))
-    if kind is bool:
+    if isinstance(value, list):
+        return ", ".join(map(_flat, cast("list[object]", value)))
+    if isinstance(value, bool):
         return "yes" if value else "no"
     return "nothing" if value is None else str(value)
 

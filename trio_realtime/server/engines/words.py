@@ -22,7 +22,7 @@ which who will with would you your
 _COMMON: Final = frozenset(_COMMON_WORDS.split())
 _NUMBER_WORDS: Final = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS: Final[Mapping[str, int]] = {word: value for value, word in enumerate(_NUMBER_WORDS.split())}
-_PLACE: Final = ("in", "for", "to", "at", "from", "about", "of", "on", "with", "called", "named", "is")
+_PLACE: Final = ("in", "for", "to", "at", "from", "about", "of", "on", "with", "called", "named")
 _BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
     "origin": ("from",),
     "source": ("from",),
@@ -56,9 +56,9 @@ _DEPTH: Final = 6
 
 def _stem(word: str) -> str:
     word = word.lower().strip("'.-_")
-    for ending in ("'s", "ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
+    for endings in (("'s", "s"), ("ing", "ed"), ("e",)):
+        ending = next((one for one in endings if word.endswith(one) and len(word) - len(one) >= 3), "")
+        word = word.removesuffix(ending)
     return word
 
 
