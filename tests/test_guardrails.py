@@ -11,7 +11,6 @@ from trio_realtime.guardrails import (
     GuardrailFunctionOutput,
     InputGuardrail,
     OutputGuardrail,
-    ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
     ToolInputGuardrailData,
     ToolOutputGuardrail,
@@ -54,28 +53,6 @@ async def test_an_input_guardrail_runs_its_function(function) -> None:
     assert result.guardrail is guardrail
     assert result.output.output_info == (CONTEXT, AGENT, "hello")
     assert guardrail.run_in_parallel is True
-
-
-async def test_tool_guardrails_run_their_functions() -> None:
-    async def check(data) -> ToolGuardrailFunctionOutput:
-        return ToolGuardrailFunctionOutput.allow(data)
-
-    data = ToolInputGuardrailData(CALL, AGENT)
-    assert (await ToolInputGuardrail(check).run(data)).output_info is data
-    with_output = ToolOutputGuardrailData(CALL, AGENT, "out")
-    assert (await ToolOutputGuardrail(lambda d: ToolGuardrailFunctionOutput(d.output)).run(with_output)) == (
-        ToolGuardrailFunctionOutput("out", {"type": "allow"})
-    )
-
-
-def test_the_three_decisions() -> None:
-    make = ToolGuardrailFunctionOutput
-    assert make().behavior == {"type": "allow"}
-    assert make.allow("i") == make("i", {"type": "allow"})
-    assert make.reject_content("no", "i") == make("i", {"type": "reject_content", "message": "no"})
-    assert make.raise_exception("i") == make("i", {"type": "raise_exception"})
-    with pytest.raises(UserTypeError, match="needs a message"):
-        make.reject_content(3)
 
 
 DECORATORS = [

@@ -14,7 +14,7 @@ import attrs
 import jsonschema
 import pytest
 import typing_extensions
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_realtime.tools._compiler import TypeCompiler
@@ -288,7 +288,7 @@ def test_fields_that_the_constructor_does_not_take_are_not_arguments() -> None:
     assert load(Built, {"x": 1, "twice": 9}) == Built(1)
 
 
-Lost = typing_extensions.TypeAliasType("Lost", "list[Nowhere]")
+Lost = typing_extensions.TypeAliasType("Lost", "list[Nowhere]")  # noqa: F821
 
 UNSUPPORTED = [
     (Lost, "name 'Nowhere' is not defined"),
@@ -333,6 +333,7 @@ TYPES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(TYPES, json_values)
 def test_the_reader_and_the_schema_agree(tp: Any, value: object) -> None:
     compiler = TypeCompiler(globals())

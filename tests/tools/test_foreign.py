@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -157,6 +158,11 @@ def test_what_they_cannot_do_is_unsupported() -> None:
         model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
         x: Bad
 
+    class Unclear(msgspec.Struct):
+        x: dt.date | str
+
+    with pytest.raises(UnsupportedTypeError, match="more than one str-like type"):
+        TypeCompiler().compile(Unclear)
     with pytest.raises(UnsupportedTypeError, match="complex"):
         TypeCompiler().compile(Bad)
     with pytest.raises(UnsupportedTypeError, match="Cannot generate"):

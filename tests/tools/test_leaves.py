@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_realtime.tools._defaults import json_default
@@ -98,6 +98,7 @@ def test_choices_need_values_that_json_has() -> None:
             choice_shape(members, "L", lambda member: member)
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.datetimes(timezones=st.just(UTC)), st.dates(), st.times(), st.uuids(), st.binary(), st.integers(), st.text()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import jsonschema
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_realtime.context import RunContextWrapper
@@ -100,6 +100,15 @@ def test_no_parameters() -> None:
         "additionalProperties": False,
     }
     assert schema.bind("") == schema.bind("{}") == schema.bind(' {"x": 1} ') == ([], {})
+
+
+def test_a_schema_that_is_not_strict_requires_what_has_no_default() -> None:
+    def nothing(x: int = 1) -> None: ...
+
+    assert function_schema(nothing, strict_mode=False).params_json_schema == {
+        "type": "object",
+        "properties": {"x": {"type": "integer", "default": 1}},
+    }
 
 
 def test_without_annotations_anything_goes_and_defaults_need_not_be_json() -> None:
@@ -274,6 +283,7 @@ TYPED = {
 }
 
 
+@settings(deadline=None)
 @given(st.data(), st.lists(st.tuples(st.sampled_from(list(TYPED)), st.booleans()), max_size=4))
 def test_valid_arguments_arrive_whatever_the_signature(data, parameters: list) -> None:
     kind = inspect.Parameter.KEYWORD_ONLY

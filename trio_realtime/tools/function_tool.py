@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, get_args, overload
 
 import attrs
 
@@ -17,7 +17,7 @@ from trio_realtime.tools.strict import strict_schema
 
 if TYPE_CHECKING:
     from trio_realtime.context import RunContextWrapper
-    from trio_realtime.guardrails import ToolInputGuardrail, ToolOutputGuardrail
+    from trio_realtime.tools.guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
 __all__ = ["FunctionTool", "ToolPolicy", "ToolTimeoutBehavior", "function_tool", "tool"]
 
@@ -153,35 +153,39 @@ class _FunctionInvoker:
             return await maybe_await(self.on_failure(context, exc))
 
 
+class FunctionToolOptions(TypedDict, total=False):
+    """The options of :func:`function_tool`, for type checkers."""
+
+    name_override: str | None
+    description_override: str | None
+    docstring_style: DocstringStyle | None
+    use_docstring_info: bool
+    failure_error_function: ToolErrorFunction | None
+    strict_mode: bool
+    is_enabled: ToolEnabled
+    needs_approval: ToolApproval
+    tool_input_guardrails: list[ToolInputGuardrail] | None
+    tool_output_guardrails: list[ToolOutputGuardrail] | None
+    timeout: float | None
+    timeout_behavior: ToolTimeoutBehavior
+    timeout_error_function: ToolErrorFunction | None
+    defer_loading: bool
+    custom_data_extractor: Any
+    allowed_callers: Any
+    output_type: Any
+    output_json_schema: Any
+    fatal: bool
+    on_interrupt: ToolPolicy | None
+    on_handoff: ToolPolicy | None
+
+
 @overload
-def function_tool(func: Callable[..., Any]) -> FunctionTool: ...
+def function_tool(func: Callable[..., Any], **options: Unpack[FunctionToolOptions]) -> FunctionTool: ...
 
 
 @overload
 def function_tool(
-    func: None = None,
-    *,
-    name_override: str | None = None,
-    description_override: str | None = None,
-    docstring_style: DocstringStyle | None = None,
-    use_docstring_info: bool = True,
-    failure_error_function: ToolErrorFunction | None = ...,
-    strict_mode: bool = True,
-    is_enabled: ToolEnabled = True,
-    needs_approval: ToolApproval = False,
-    tool_input_guardrails: list[ToolInputGuardrail] | None = None,
-    tool_output_guardrails: list[ToolOutputGuardrail] | None = None,
-    timeout: float | None = None,
-    timeout_behavior: ToolTimeoutBehavior = "error_as_result",
-    timeout_error_function: ToolErrorFunction | None = None,
-    defer_loading: bool = False,
-    custom_data_extractor: Any = None,
-    allowed_callers: Any = None,
-    output_type: Any = None,
-    output_json_schema: Any = None,
-    fatal: bool = False,
-    on_interrupt: ToolPolicy | None = None,
-    on_handoff: ToolPolicy | None = None,
+    func: None = None, **options: Unpack[FunctionToolOptions]
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 

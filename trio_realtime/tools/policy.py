@@ -11,6 +11,7 @@ from trio_realtime.errors import (
     ToolInputGuardrailTripwireTriggered,
     ToolOutputGuardrailTripwireTriggered,
 )
+from trio_realtime.tools.guardrails import ToolInputGuardrailData, ToolOutputGuardrailData
 from trio_realtime.tools.results import ToolErrorFormatterArgs
 from trio_realtime.tools.schema import parse_arguments
 
@@ -116,8 +117,6 @@ async def run_tool_input_guardrails(
         ToolInputGuardrailTripwireTriggered: a check asked for an exception.
         Exception: what a check raised.
     """
-    from trio_realtime.guardrails import ToolInputGuardrailData
-
     for guardrail in tool.tool_input_guardrails or ():
         output = await guardrail.run(ToolInputGuardrailData(context=context, agent=agent))
         if output.behavior["type"] == "raise_exception":
@@ -145,8 +144,6 @@ async def run_tool_output_guardrails(
         ToolOutputGuardrailTripwireTriggered: a check asked for an exception.
         Exception: what a check raised.
     """
-    from trio_realtime.guardrails import ToolOutputGuardrailData
-
     for guardrail in tool.tool_output_guardrails or ():
         result = await guardrail.run(ToolOutputGuardrailData(context=context, agent=agent, output=output))
         if result.behavior["type"] == "raise_exception":

@@ -203,6 +203,8 @@ def function_schema(
         "properties": properties,
         "required": [parameter.name for parameter in parameters if parameter.required],
     }
+    if not root["required"]:
+        del root["required"]
     if compiler.defs:
         root["$defs"] = compiler.defs
     if strict_mode:
