@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import Literal
 
 __all__ = ["new_id"]
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def new_id(kind: Literal["item", "event", "call", "resp", "sess", "conv"]) -> str:
-    """Give a new id such as ``item_`` followed by 21 letters and digits."""
+def new_id(kind: str) -> str:
+    """Give a new id such as ``item_`` (``kind``) followed by 21 letters and digits."""
     return f"{kind}_{''.join(secrets.choice(_ALPHABET) for _ in range(21))}"

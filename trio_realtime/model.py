@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from math import inf
 from typing import Self
 
+from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendEvent
@@ -28,6 +29,11 @@ class RealtimeConnection(ABC):
 
     If so, a session waits for the answer.
     """
+
+    @property
+    def output_audio_format(self) -> AudioFormat:
+        """The format of the model's audio; sessions count its length with it."""
+        return PCM16
 
     @abstractmethod
     async def send_event(self, event: RealtimeModelSendEvent) -> None:

@@ -8,8 +8,10 @@ from typing import Final
 
 import trio
 
+from trio_realtime.audio import AudioFormat
 from trio_realtime.config import RealtimeSessionModelSettings
 from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, ServerError, SessionExpired
+from trio_realtime.ids import new_id
 from trio_realtime.model import RealtimeConnection
 from trio_realtime.model_events import (
     RealtimeModelConfigRejectedEvent,
@@ -20,7 +22,6 @@ from trio_realtime.model_events import (
 )
 from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
 from trio_realtime.openai.protocol import OpenAIProtocol
-from trio_realtime.openai.state import random_id
 from trio_realtime.transport.base import Wire, WireStatistics
 
 __all__ = ["OpenAIRealtimeConnection"]
@@ -46,6 +47,11 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         self._events: deque[RealtimeModelEvent] = deque()
         self._waiting: trio.CancelScope | None = None
         self._ending: Exception | None = None
+
+    @property
+    def output_audio_format(self) -> AudioFormat:
+        """The format of the model's audio, as the server has confirmed it."""
+        return self._protocol.output_audio_format
 
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
         """Send ``event``, whole. A checkpoint.
@@ -158,7 +164,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """
         while not self._protocol.session_created:
             self._keep(await self._wire.receive(), None)
-        update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=random_id("event"))
+        update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=new_id("event"))
         await self.send_event(update)
         done = any(_confirms(event, update) for event in self._events)
         self._events = deque(event for event in self._events if not _confirms(event, update))

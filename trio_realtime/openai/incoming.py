@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from trio_realtime._structure import NotGiven
+from trio_realtime.audio import parse_audio_format
+from trio_realtime.core.responses import CancelResponse
 from trio_realtime.errors import ModelBehaviorError
 from trio_realtime.items import InputAudio, RealtimeItem, UserMessageItem
 from trio_realtime.model_events import (
@@ -123,6 +125,8 @@ class Incoming:
         return [RealtimeModelSessionUpdatedEvent(received_at=now, event_id=self._state.updates.confirmed())]
 
     def _note_session(self, session: Mapping[str, Any]) -> None:
+        output = _mapping(_mapping(session.get("audio")).get("output")).get("format")
+        self._state.output_format = (output and parse_audio_format(output)) or self._state.output_format
         audio = _mapping(_mapping(session.get("audio")).get("input"))
         place = audio if "turn_detection" in audio else session
         if "turn_detection" in place:
@@ -264,6 +268,7 @@ class Incoming:
             response_id=response.id,
             metadata=user_metadata(response),
             default_conversation=not responses.is_out_of_band(response.id),
+            cancelled=any(isinstance(action, CancelResponse) for action in handled.actions),
         )
         return [started, *follow_ups(self._state, handled.actions, now)]
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trio_realtime.audio import AudioFormat
 from trio_realtime.config import Timeouts
 from trio_realtime.core.responses import ResponseSequencer
 from trio_realtime.errors import ModelBehaviorError
+from trio_realtime.ids import new_id
 from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelRawServerEvent
 from trio_realtime.model_inputs import RealtimeModelSendEvent
 from trio_realtime.openai.codec import parse, structure_event
 from trio_realtime.openai.incoming import Incoming
 from trio_realtime.openai.outgoing import Outgoing, OutgoingProtocol
 from trio_realtime.openai.settings import DEFAULT_REALTIME_MODEL
-from trio_realtime.openai.state import NewId, ProtocolState, follow_ups, random_id
+from trio_realtime.openai.state import NewId, ProtocolState, follow_ups
 
 __all__ = ["OpenAIProtocol", "Outgoing"]
 
@@ -39,7 +41,7 @@ class OpenAIProtocol:
         attached: bool = False,
         timeouts: Timeouts | None = None,
         raw: bool = False,
-        new_id: NewId = random_id,
+        new_id: NewId = new_id,
     ) -> None:
         timeout = (timeouts or Timeouts()).response
         self._state = ProtocolState(responses=ResponseSequencer(timeout), new_id=new_id, timeout=timeout)
@@ -61,6 +63,11 @@ class OpenAIProtocol:
     def active_response_id(self) -> str | None:
         """The active response of the conversation."""
         return self._state.responses.active_id
+
+    @property
+    def output_audio_format(self) -> AudioFormat:
+        """The format of the model's audio."""
+        return self._state.output_format
 
     def receive(self, message: str | bytes, now: float) -> list[RealtimeModelEvent]:
         """Give what a message (``str``: text, ``bytes``: binary) means to a session. Raises nothing.

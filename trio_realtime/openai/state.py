@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
+from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.core.responses import CancelResponse, RequestFailed, ResponseAction, ResponseSequencer, SendRequest
 from trio_realtime.errors import RealtimeTimeoutError
+from trio_realtime.ids import new_id
 from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelFollowUpEvent
 from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.openai.updates import SessionUpdates
 
-__all__ = ["FollowUpMessage", "NewId", "ProtocolState", "Recent", "follow_ups", "random_id"]
+__all__ = ["FollowUpMessage", "NewId", "ProtocolState", "Recent", "follow_ups"]
 
 NewId = Callable[[str], str]
 """Makes a new id that begins with a word, such as ``"item"``."""
-
-_ALPHABET: Final = string.ascii_letters + string.digits
-_RANDOM: Final = 21
-"""Random characters of an id: as many as the service uses, and 26 in all for an item, of the 32 that it allows."""
-
-
-def random_id(kind: str) -> str:
-    """Give a new id, for example ``item_4fXw...``."""
-    return f"{kind}_{''.join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))}"
-
 
 @attrs.frozen(kw_only=True)
 class FollowUpMessage(RealtimeModelRawClientMessage):
@@ -77,18 +67,20 @@ class ProtocolState:
         expired: the server has said that the session's time is over.
         interrupts: turn detection cancels the active response when the user begins to speak.
         spoken: the model has produced audio, so that its voice is fixed.
+        output_format: the format of that audio, as the server says.
         cancelled: responses for which a cancel was sent.
         cut: client events and items of truncations that an interruption sent; that they fail is no error.
     """
 
     responses: ResponseSequencer
     updates: SessionUpdates = attrs.Factory(SessionUpdates)
-    new_id: NewId = random_id
+    new_id: NewId = new_id
     timeout: float | None = None
     created: bool = False
     expired: bool = False
     interrupts: bool = True
     spoken: bool = False
+    output_format: AudioFormat = PCM16
     cancelled: Recent = attrs.Factory(Recent)
     cut: Recent = attrs.Factory(Recent)
 

@@ -84,6 +84,7 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> None:
         settings, tools = await agent_settings(hub, agent)
         await _configure(hub, settings)
         hub.agent, hub.tools = agent, tools
+        hub.follow_audio_format()
 
 
 async def _configure(hub: SessionHub, settings: RealtimeSessionModelSettings) -> None:

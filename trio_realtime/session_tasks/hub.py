@@ -192,6 +192,12 @@ class SessionHub:
             response_id=response_id, force_response_cancel=cancel, playback_only=not cancel, truncations=points
         )
 
+    def follow_audio_format(self) -> None:
+        """Count audio in the format that the connection has now."""
+        self.playback.format = self.connection.output_audio_format
+        if self.tracker is not None:
+            self.tracker.set_audio_format(self.playback.format)
+
     # -- ending ------------------------------------------------------------------------------------------------------
 
     def finish(self, failure: BaseException | None = None, *, reason: str | None = None) -> None:
