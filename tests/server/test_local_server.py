@@ -167,13 +167,15 @@ async def test_leaving_the_block_closes_with_1001_and_its_exception_is_untouched
                         await wire.receive()
                     ended.append(caught.value.code)
 
-            try:
+            async def block():
                 async with server.serve() as address:
                     nursery.start_soon(client, address.url)
                     await ready.wait()
                     raise mine
-            except ValueError as caught:
-                assert caught is mine
+
+            with pytest.raises(ValueError, match="mine") as caught:
+                await block()
+    assert caught.value is mine
     assert ended == [1001]
 
 

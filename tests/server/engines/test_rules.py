@@ -51,6 +51,21 @@ async def test_what_the_rules_answer(text, expected):
     assert await answer(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Transfer me to the weather people", "transfer_to_weather_agent"),
+        ("What is the weather in Rome?", "get_weather"),
+    ],
+)
+async def test_a_tool_at_hand_is_better_than_a_handoff(text, name):
+    handoff = {**BILLING, "name": "transfer_to_weather_agent"}
+    (call,) = await answer(text, tools=(handoff, WEATHER))
+    assert call.name == name
+    (call,) = await answer(text, tools=(handoff,))
+    assert call == CallTool("transfer_to_weather_agent", {})
+
+
 async def test_small_talk_without_tools_mentions_the_words():
     assert await answer("It rains", tools=()) == [Say('You said: "It rains".')]
 

@@ -21,6 +21,7 @@ _SAY_WITHIN: Final = re.compile(r"\bsay(?:ing)?\b[\s:,]*[\"'â€œ](?P<words>[^\"â€
 _GREETING: Final = re.compile(r"^\W*(?:hello|hi|hey|good (?:morning|evening|afternoon))\b", re.IGNORECASE)
 _GOODBYE: Final = re.compile(r"\b(?:good\s?bye|bye)\b", re.IGNORECASE)
 _HANDOFF: Final = re.compile(r"^(?:transfer|hand_?off)_to_(?P<where>.+)$", re.IGNORECASE)
+_TRANSFER: Final = re.compile(r"\b(?:transfer|connect|hand|put|talk|speak)\b", re.IGNORECASE)
 _ENOUGH: Final = 2
 
 
@@ -28,10 +29,10 @@ class RulesEngine(Engine):
     """Answers by rules, the same way every time.
 
     In this order: it speaks the results of tools (whatever ``tool_choice`` says: the model would call tools for ever);
-    does what ``tool_choice`` demands; says what it is told to ("say ...",
-    "repeat ..."); hands over to the ``transfer_to_x`` tool whose name the user speaks of; calls the declared tools that
-    the user's words fit, with arguments filled from the words by the tool's schema (twice, in parallel, for "Paris and
-    Rome"); else it answers with small talk that mentions what the user said.
+    does what ``tool_choice`` demands; says what it is told to ("say ...", "repeat ..."); hands over to the
+    ``transfer_to_x`` tool whose name the user speaks of, unless a tool at hand fits the words; calls the declared tools
+    that the user's words fit, with arguments filled from the words by the tool's schema (twice, in parallel, for "Paris
+    and Rome"); else it answers with small talk that mentions what the user said.
 
     Args:
         transcripts: words for the user's spoken turns, in order and per connection, because nothing here understands
@@ -96,13 +97,11 @@ def _demanded(request: EngineRequest, text: str) -> Mapping[str, Any] | None:
 def _calls(request: EngineRequest, text: str) -> list[CallTool]:
     """Give the calls that the user's words ask for: one handoff, or every tool that one of the clauses fits best."""
     tools = _functions(request)
-    said = word_set(text)
-    plain: list[Mapping[str, Any]] = []
-    for tool in tools:
+    plain = [tool for tool in tools if not _HANDOFF.match(tool["name"])]
+    fits_here = bool(_fitting(plain, [text])) and not _TRANSFER.search(text)
+    for tool in () if fits_here else tools:
         handoff = _HANDOFF.match(tool["name"])
-        if handoff is None:
-            plain.append(tool)
-        elif said & (word_set(handoff["where"]) - {"agent"}):
+        if handoff is not None and word_set(text) & (word_set(handoff["where"]) - {"agent"}):
             return [_call(tool, text)]
     by_clause = _fitting(plain, _clauses(text))
     chosen = by_clause if len(by_clause) > 1 else _fitting(plain, [text])
