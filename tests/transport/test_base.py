@@ -517,6 +517,60 @@ async def test_handler_may_let_the_end_escape_in_a_group(
     assert not caplog.records
 
 
+class CancelAtStep(trio.abc.Instrument):
+    """Cancels a scope when its task is about to make its n-th step."""
+
+    def __init__(self, step: int) -> None:
+        self.scope = trio.CancelScope()
+        self.steps = step
+        self.task = trio.lowlevel.current_task()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task is self.task:
+            self.steps -= 1
+            if self.steps == 0:
+                self.scope.cancel()
+
+
+async def test_cancelled_at_every_step(autojump_clock: Any, make: Make) -> None:
+    """The block is left at once or within close_timeout, and the server gets whole messages and one orderly end."""
+    got: list[str | bytes] = []
+    ends: list[int | None] = []
+
+    async def handler(wire: Wire, _: WireRequest) -> None:
+        try:
+            while True:
+                message = await wire.receive()
+                got.append(message)
+                await wire.send(message)
+        except RealtimeConnectionError as exc:
+            ends.append(exc.code)
+
+    async def scenario() -> None:
+        async with make(handler)(request(close_timeout=1)) as wire:
+            for number in range(3):
+                await wire.send(str(number) * 500)
+                assert await wire.receive() == str(number) * 500
+            await wire.aclose(4000)
+
+    for step in range(1, 60):
+        got.clear()
+        ends.clear()
+        instrument = CancelAtStep(step)
+        trio.lowlevel.add_instrument(instrument)
+        timer = Timer()
+        with instrument.scope:
+            await scenario()
+        trio.lowlevel.remove_instrument(instrument)
+        assert timer.seconds <= 1
+        await trio.sleep(1)
+        assert got == [str(number) * 500 for number in range(len(got))]
+        assert ends in ([], [1000], [4000])
+        assert ends or not got
+    assert ends == [4000]
+    assert not instrument.scope.cancelled_caught
+
+
 async def test_many_at_once(autojump_clock: Any, make: Make, nursery: trio.Nursery) -> None:
     connect = make(echo)
     done = []

@@ -9,6 +9,8 @@ from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 from tests.transport.support import PipeStream, Timer, pipe_pair
 from trio_realtime.transport.stream_proxy import StreamProxy
 
+BIG = 64 * 1024  # as much as may be on its way before a sender waits
+
 
 def make(capacity: int, **options: Any) -> tuple[StreamProxy, PipeStream, list[str]]:
     ours, theirs = pipe_pair(capacity)
@@ -20,8 +22,9 @@ def make(capacity: int, **options: Any) -> tuple[StreamProxy, PipeStream, list[s
 async def test_counts_and_clock(autojump_clock: Any, nursery: trio.Nursery) -> None:
     proxy, theirs, _ = make(100)
     nursery.start_soon(proxy.write_frames)
+    await proxy.send_all(b"12345")
     with assert_checkpoints():
-        await proxy.send_all(b"12345")
+        await proxy.flush()
     await proxy.wait_send_all_might_not_block()
     await theirs.send_all(b"123")
     await trio.sleep(2)
@@ -36,8 +39,9 @@ async def test_frames_of_cancelled_senders_are_written_whole_and_in_order(
 ) -> None:
     proxy, theirs, _ = make(10)
     nursery.start_soon(proxy.write_frames)
+    await proxy.send_all(b"a" * BIG)
     with trio.move_on_after(1) as scope:
-        await proxy.send_all(b"a" * 25)
+        await proxy.send_all(b"never")
     assert scope.cancelled_caught
     nursery.start_soon(proxy.send_all, b"b" * 5)
     await wait_all_tasks_blocked()
@@ -45,9 +49,26 @@ async def test_frames_of_cancelled_senders_are_written_whole_and_in_order(
         scope.cancel()
         await proxy.send_all(b"never")
     got = b""
-    while len(got) < 30:
+    while len(got) < BIG + 5:
         got += await theirs.receive_some()
-    assert got == b"a" * 25 + b"b" * 5
+    assert got == b"a" * BIG + b"b" * 5
+
+
+async def test_burst_is_one_write(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    sizes: list[int] = []
+
+    class Watched(PipeStream):
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            sizes.append(len(data))
+            await super().send_all(data)
+
+    ours, _ = pipe_pair(1 << 20)
+    proxy = StreamProxy(Watched(ours._out, ours._into), send_timeout=None, linger=1, on_stall=list)
+    for _ in range(10):
+        await proxy.send_all(b"frame")
+    nursery.start_soon(proxy.write_frames)
+    await proxy.flush()
+    assert sizes == [50]
 
 
 async def test_stall(autojump_clock: Any, nursery: trio.Nursery) -> None:
@@ -56,8 +77,9 @@ async def test_stall(autojump_clock: Any, nursery: trio.Nursery) -> None:
     timer = Timer()
     over: list[float] = []
     proxy.on_over = lambda: over.append(timer.seconds)
-    with pytest.raises(trio.ClosedResourceError, match="while a frame"):
-        await proxy.send_all(b"a" * 25)
+    await proxy.send_all(b"a" * BIG)
+    with pytest.raises(trio.ClosedResourceError):
+        await proxy.send_all(b"x")
     assert timer.seconds == 3
     assert stalls == ["stalled"]
     with pytest.raises(trio.ClosedResourceError, match="is closed"):
@@ -73,6 +95,7 @@ async def test_idle_is_no_stall(autojump_clock: Any, nursery: trio.Nursery) -> N
     nursery.start_soon(proxy.write_frames)
     for _ in range(3):
         await proxy.send_all(b"x")
+        await proxy.flush()
         await trio.sleep(100)
     assert stalls == []
 
@@ -83,10 +106,10 @@ async def test_reading_goes_on_for_a_while_after_a_failed_write(autojump_clock: 
     await theirs.send_all(b"last words")
     theirs._into.reader_closed = True  # they read no more, and do not close either
     await proxy.send_all(b"x")
+    await proxy.flush()
     assert proxy.write_failed
     assert await proxy.receive_some() == b"last words"
-    with assert_checkpoints():
-        await proxy.send_all(b"swallowed")
+    await proxy.send_all(b"swallowed")
     timer = Timer()
     with pytest.raises(trio.ClosedResourceError):
         await proxy.receive_some()
@@ -128,15 +151,37 @@ async def test_close(autojump_clock: Any, nursery: trio.Nursery) -> None:
 
     async def sender() -> None:
         with pytest.raises(trio.ClosedResourceError):
-            await proxy.send_all(b"x" * 20)
+            await proxy.send_all(b"x")
         failed.append(True)
 
+    await proxy.send_all(b"x" * BIG)
     nursery.start_soon(sender)
     await wait_all_tasks_blocked()
+    timer = Timer()
     await proxy.aclose()
+    assert timer.seconds == 2
     await wait_all_tasks_blocked()
     assert failed
     assert proxy.over.is_set()
+
+
+async def test_close_writes_what_is_left(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    proxy, theirs, _ = make(100)
+    nursery.start_soon(proxy.write_frames)
+    await proxy.send_all(b"close frame")
+    await proxy.aclose()
+    assert await theirs.receive_some() == b"close frame"
+    assert await theirs.receive_some() == b""
+
+
+async def test_cancelled_close_closes_at_once(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    proxy, theirs, _ = make(10)
+    nursery.start_soon(proxy.write_frames)
+    await proxy.send_all(b"x" * BIG)
+    timer = Timer()
+    await trio.aclose_forcefully(proxy)
+    assert timer.seconds == 0
+    assert theirs._into.writer_closed
 
 
 async def test_drain(autojump_clock: Any, nursery: trio.Nursery) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Connector", "TransportConfig", "Wire", "WireRequest", "WireStatistics"]
+__all__ = ["Authorize", "Connector", "Handler", "TransportConfig", "Wire", "WireRequest", "WireStatistics"]
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +85,9 @@ class Wire(ABC):
     async def send(self, message: str | bytes) -> None:
         """Send one text message (``bytes`` is UTF-8 that is sent as text).
 
-        A checkpoint. A cancellation leaves the message unsent or wholly sent, never cut.
+        It returns when the message is handed over to be written, and waits before that while too much is on its way.
+
+        A checkpoint. A cancellation ends it at once and leaves the message unsent or wholly sent, never cut.
 
         Raises:
             RealtimeConnectionError: the connection has ended; ``code`` says how.
@@ -138,3 +140,9 @@ Raises:
     RealtimeTimeoutError: no wire within ``handshake_timeout`` (name ``"connect"``).
     UserError: a header value or URL part that cannot be sent.
 """
+
+Handler: TypeAlias = Callable[[Wire, WireRequest], Awaitable[None]]
+"""The server's part of a connection: gets its end of the wire, and what the client asked for."""
+
+Authorize: TypeAlias = Callable[[WireRequest], Awaitable[None]]
+"""Looks at a request before it is accepted; raises :exc:`HandshakeRejected` to refuse it."""

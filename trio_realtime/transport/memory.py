@@ -6,9 +6,8 @@ when cut, errors from a closed wire, a send that waits for a peer that does not 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
 import trio
 
@@ -17,14 +16,22 @@ from trio_realtime.errors import (
     HandshakeRejected,
     RealtimeTimeoutError,
 )
-from trio_realtime.transport.base import Connector, TransportConfig, Wire, WireRequest, WireStatistics
+from trio_realtime.transport.base import (
+    Authorize,
+    Connector,
+    Handler,
+    TransportConfig,
+    Wire,
+    WireRequest,
+    WireStatistics,
+)
 from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, only_tells_of_an_end
 from trio_realtime.transport.handshakes import rejection
 from trio_realtime.transport.inbox import MAX_BUFFERED, Inbox, as_text, text_bytes
 from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.request_check import check_request
 
-__all__ = ["Authorize", "MemoryWire", "Serve", "connector", "memory_wire_pair"]
+__all__ = ["Authorize", "Handler", "MemoryWire", "connector", "memory_wire_pair"]
 
 _DEFAULTS = TransportConfig()
 
@@ -177,14 +184,7 @@ def memory_wire_pair(
     return MemoryWire.pair(config, max_buffered)
 
 
-Serve: TypeAlias = Callable[[Wire, WireRequest], Awaitable[None]]
-"""The server's part of a connection: its end of the wire, and what the client asked for."""
-
-Authorize: TypeAlias = Callable[[WireRequest], Awaitable[None]]
-"""Looks at a request before it is accepted; raises :exc:`HandshakeRejected` to refuse it."""
-
-
-def connector(serve: Serve, *, authorize: Authorize | None = None, max_buffered: int = MAX_BUFFERED) -> Connector:
+def connector(serve: Handler, *, authorize: Authorize | None = None, max_buffered: int = MAX_BUFFERED) -> Connector:
     """Make a connector that runs the server beside the client, in memory.
 
     Each connection runs ``serve(wire, request)`` as a task for the length of the client's block. When the block ends
@@ -211,7 +211,7 @@ def connector(serve: Serve, *, authorize: Authorize | None = None, max_buffered:
 class _Link:
     """One connection of :func:`connector`."""
 
-    def __init__(self, serve: Serve, authorize: Authorize | None, request: WireRequest, max_buffered: int) -> None:
+    def __init__(self, serve: Handler, authorize: Authorize | None, request: WireRequest, max_buffered: int) -> None:
         self.client, self.server = memory_wire_pair(config=request.config, max_buffered=max_buffered)
         self._serve = serve
         self._authorize = authorize

@@ -14,19 +14,21 @@ import trio
 
 __all__ = ["StreamProxy"]
 
+_BACKLOG = 64 * 1024  # bytes on their way to the socket, from which on a sender waits
 _SLICE = 64 * 1024  # a large message on a slow line makes progress: the deadline is for one slice
 
 
 class StreamProxy(trio.abc.Stream):
     """A stream with a writer task of its own.
 
-    A cancelled sender leaves at once, and the frame it had handed over is still written in full: this is what keeps
-    frames whole, for a frame that was cut would turn everything after it into nonsense.
+    Senders only hand their frames over. So a cancelled sender leaves at once, and what it had handed over is still
+    written in full: a frame that was cut would turn everything after it into nonsense. And a burst is one write.
 
     Args:
         raw: the stream below.
         send_timeout: how long the peer may accept no data, in seconds, or None.
-        linger: how long what the peer has still sent is read after a write has failed, in seconds.
+        linger: how long a close may still write, and how long what the peer has still sent is read after a write has
+            failed, in seconds.
         on_stall: called when ``send_timeout`` has passed; the stream is closed then.
     """
 
@@ -50,37 +52,35 @@ class StreamProxy(trio.abc.Stream):
         self._linger = linger
         self._on_stall = on_stall
         self._stopped = False
-        self._frame: bytes | None = None
-        self._accepted = 0
-        self._written = 0
+        self._frames: list[bytes] = []
+        self._backlog = 0
         self._work = trio.lowlevel.ParkingLot()
         self._progress = trio.lowlevel.ParkingLot()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand a frame to the writer and wait until it is written.
+        """Hand a frame to the writer; wait before that while too much is on its way.
 
-        A checkpoint. A cancellation leaves the frame unsent or lets it be sent in full. After a write has failed,
-        frames are swallowed: reading goes on, and what the peer said before it went away is worth more.
+        A cancellation leaves the frame unsent. After a write has failed, frames are swallowed: reading goes on, and
+        what the peer said before it went away is worth more. It does not always yield; trio-websocket's lock does.
 
         Raises:
             trio.ClosedResourceError: the proxy is closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        while self._frame is not None:  # the frame of a sender that was cancelled
+        while self._backlog >= _BACKLOG and not (self._stopped or self.write_failed):
             await self._progress.park()
         if self._stopped:
             raise trio.ClosedResourceError("the stream is closed")
-        if self.write_failed:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-        self._accepted += 1
-        ticket = self._accepted
-        self._frame = bytes(data)
-        self._work.unpark()
-        while self._written < ticket and not self._stopped:
+        if not self.write_failed:
+            self._frames.append(bytes(data))
+            self._backlog += len(data)
+            self._work.unpark()
+
+    async def flush(self) -> None:
+        """Wait until what was handed over is written, or never will be. A checkpoint."""
+        await trio.lowlevel.checkpoint()
+        while self._backlog and not (self._stopped or self.write_failed):
             await self._progress.park()
-        if self._written < ticket:
-            raise trio.ClosedResourceError("the stream was closed while a frame was being sent")
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until a frame could be handed over. A checkpoint."""
@@ -112,10 +112,17 @@ class StreamProxy(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
-        """Close the stream below. A checkpoint; a cancellation closes it at once."""
-        self._stop()
-        self._mark_over()
-        await self._raw.aclose()
+        """Write what is left, for ``linger`` seconds at most, and close the stream below.
+
+        A checkpoint; a cancellation closes it at once.
+        """
+        try:
+            with trio.move_on_after(self._linger):
+                await self.flush()
+        finally:
+            self._stop()
+            self._mark_over()
+            await self._raw.aclose()
 
     async def drain(self) -> None:
         """Read and forget until the peer closes; a reset would take our last frame from it. A checkpoint."""
@@ -142,24 +149,25 @@ class StreamProxy(trio.abc.Stream):
 
     async def _write_until_failure(self, scope: trio.CancelScope) -> None:
         while True:
-            if self._frame is None:
+            if not self._frames:
                 await self._work.park()
                 continue
+            data = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
+            self._frames.clear()
             try:
-                await self._write(self._frame, scope)
+                await self._write(data, scope)
             except Exception:  # noqa: BLE001 - whatever it was, the reading side learns how the connection ended
                 self.write_failed = True
-            self._frame = None
-            self._written = self._accepted
+            self._backlog -= len(data)
             self._progress.unpark_all()
             if self.write_failed:
                 return
 
-    async def _write(self, frame: bytes, scope: trio.CancelScope) -> None:
-        # One scope for all frames: moving its deadline costs a fraction of opening another.
-        for start in range(0, len(frame), _SLICE):
+    async def _write(self, data: bytes, scope: trio.CancelScope) -> None:
+        # One scope for all writes: moving its deadline costs a fraction of opening another.
+        for start in range(0, len(data), _SLICE):
             scope.deadline = trio.current_time() + self._send_timeout
-            chunk = frame if len(frame) <= _SLICE else frame[start : start + _SLICE]
+            chunk = data if len(data) <= _SLICE else data[start : start + _SLICE]
             await self._raw.send_all(chunk)
             self.bytes_sent += len(chunk)
         scope.deadline = math.inf
@@ -171,5 +179,5 @@ class StreamProxy(trio.abc.Stream):
 
     def _stop(self) -> None:
         self._stopped = True
-        self._frame = None
+        self._frames.clear()
         self._progress.unpark_all()

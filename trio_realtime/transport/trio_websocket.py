@@ -16,7 +16,7 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeAlias, cast
+from typing import cast
 
 import attrs
 import trio
@@ -28,7 +28,7 @@ from trio_realtime.errors import (
     RealtimeConnectionError,
     RealtimeTimeoutError,
 )
-from trio_realtime.transport.base import Connector, TransportConfig, Wire, WireRequest
+from trio_realtime.transport.base import Authorize, Connector, Handler, TransportConfig, Wire, WireRequest
 from trio_realtime.transport.endings import leaves, only_tells_of_an_end
 from trio_realtime.transport.handshakes import HandshakeAnswer
 from trio_realtime.transport.request_check import Target, check_request
@@ -36,12 +36,6 @@ from trio_realtime.transport.stream_proxy import StreamProxy
 from trio_realtime.transport.websocket_wire import WebSocketWire, running
 
 __all__ = ["Authorize", "Handler", "ServerAddress", "connect", "serve", "serve_stream", "stream_connector"]
-
-Handler: TypeAlias = Callable[[Wire, WireRequest], Awaitable[None]]
-"""Serves one client: gets the server's end of the wire and what the client asked for."""
-
-Authorize: TypeAlias = Callable[[WireRequest], Awaitable[None]]
-"""Looks at a request before it is accepted; raises :exc:`HandshakeRejected` to refuse it."""
 
 _logger = logging.getLogger("trio_realtime.transport")
 
@@ -263,7 +257,7 @@ async def serve_stream(
             receive_buffer_size=None,
         )
         request = _request_of(offered, address, config)
-        await _judge(offered, request, authorize)
+        await _judge(offered, request, authorize, proxy)
         requests.append(request)
         return await offered.accept(subprotocol=_SUBPROTOCOL if _SUBPROTOCOL in offered.proposed_subprotocols else None)
 
@@ -289,7 +283,9 @@ async def _handle(handler: Handler, wire: WebSocketWire, request: WireRequest) -
         raise
 
 
-async def _judge(offered: WebSocketRequest, request: WireRequest, authorize: Authorize | None) -> None:
+async def _judge(
+    offered: WebSocketRequest, request: WireRequest, authorize: Authorize | None, proxy: StreamProxy
+) -> None:
     if authorize is None:
         return
     try:
@@ -297,10 +293,12 @@ async def _judge(offered: WebSocketRequest, request: WireRequest, authorize: Aut
     except HandshakeRejected as refusal:
         headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in refusal.headers.items()]
         await offered.reject(refusal.status, extra_headers=headers, body=refusal.body.encode() or None)
+        await proxy.flush()
         raise
     except Exception:
         _logger.exception("the check of a WebSocket request failed")
         await offered.reject(500)
+        await proxy.flush()
         raise
 
 

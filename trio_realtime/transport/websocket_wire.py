@@ -264,6 +264,7 @@ class WebSocketWire(Wire):
         self._close_scope.deadline = min(self._close_scope.deadline, trio.current_time() + self._config.close_timeout)
         with self._close_scope:
             await connection.aclose(*self._close_frame)
+            await self._proxy.flush()  # a close frame that answers the peer's, or tells of a message over the limit
 
     def _stalled(self) -> None:
         self._end(Ending.stalled(self._config.send_timeout or 0.0))
