@@ -10,7 +10,7 @@ import difflib
 import enum
 import math
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
@@ -67,6 +67,7 @@ _SCALARS: Final[Mapping[type, tuple[type, ...]]] = {
     bool: (bool,),
     bytes: (bytes, bytearray, memoryview),
 }
+_NOT_LISTS: Final = (str, bytes, bytearray, memoryview)
 _NAMES: Final = {str: "text", int: "a whole number", float: "a number", bool: "true or false", bytes: "bytes"}
 
 
@@ -76,16 +77,23 @@ def describe(value: object) -> str:
 
 
 def _scalar(cls: type) -> Hook:
-    accepted = _SCALARS[cls]
+    accepted: Any = _SCALARS[cls]
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, accepted) or (isinstance(value, bool) and cls is not bool):
             raise _Fault(f"must be {_NAMES[cls]}, not {describe(value)}", wrong_type=True)
-        if cls is float and not math.isfinite(value):
+        if cls is float and not _is_finite(value):
             raise _Fault("must be a finite number")
-        return bytes(value) if cls is bytes else value
+        return bytes(cast("Any", value)) if cls is bytes else value
 
     return hook
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number too large for a float
+        return False
 
 
 def _literal(tp: Any) -> Hook:
@@ -95,12 +103,16 @@ def _literal(tp: Any) -> Hook:
         for choice in choices:
             if type(choice) is type(value) and choice == value:
                 return choice
-        wanted = " or ".join(repr(choice) for choice in choices)
-        if isinstance(value, str):
-            raise _Fault(f"must be {wanted}, not {value!r}{_meant(value, [c for c in choices if isinstance(c, str)])}")
-        raise _Fault(f"must be {wanted}, not {describe(value)}", wrong_type=True)
+        raise _not_among(choices, value)
 
     return hook
+
+
+def _not_among(choices: Sequence[object], value: object) -> _Fault:
+    wanted = " or ".join(repr(choice) for choice in choices)
+    if isinstance(value, str):
+        return _Fault(f"must be {wanted}, not {value!r}{_meant(value, [c for c in choices if isinstance(c, str)])}")
+    return _Fault(f"must be {wanted}, not {describe(value)}", wrong_type=True)
 
 
 def _meant(word: str, choices: Sequence[str]) -> str:
@@ -109,11 +121,10 @@ def _meant(word: str, choices: Sequence[str]) -> str:
 
 
 def _attrs_class(cls: type) -> Hook:
-    attrs.resolve_types(cast("Any", cls))
     fields: dict[str, attrs.Attribute[Any]] = {}
-    for field in attrs.fields(cast("Any", cls)):
+    for field in attrs.fields(attrs.resolve_types(cast("Any", cls))):
         if field.init and not field.metadata.get("internal"):
-            fields[field.alias] = field
+            fields[str(field.alias)] = field
     spellings = dict(fields)
     for field in fields.values():
         for alias in field.metadata.get("aliases", ()):
@@ -126,14 +137,17 @@ def _attrs_class(cls: type) -> Hook:
         if not isinstance(value, Mapping):
             raise _Fault(f"must be a {cls.__name__} or a dict, not {describe(value)}", wrong_type=True)
         arguments: dict[str, Any] = {}
-        for key, element in cast("Mapping[Any, Any]", value).items():
-            if key not in spellings:
-                raise _Fault(_unknown(key, cls, list(spellings))).under(str(key))
-            field = spellings[key]
+        for key, element in _items(value):
+            field = spellings.get(key)
+            if field is None:
+                raise _Fault(_unknown(key, cls, list(spellings))).under(key)
             try:
-                arguments[field.alias] = _converter.get_structure_hook(field.type)(element, field.type)
+                known = _converter.get_structure_hook(field.type)(element, field.type)
             except _Fault as fault:
                 raise fault.under(key) from None
+            before = arguments.setdefault(str(field.alias), known)
+            if before is not known and before != known:
+                raise _Fault(f"is given twice with different values, once as {field.alias!r}").under(key)
         for name in required:
             if name not in arguments:
                 raise _Fault("is missing").under(name)
@@ -145,17 +159,21 @@ def _attrs_class(cls: type) -> Hook:
     return hook
 
 
-def _unknown(key: object, cls: type, names: Sequence[str]) -> str:
-    if not isinstance(key, str):
-        return f"keys must be text, not {describe(key)}"
+def _unknown(key: str, cls: type, names: Sequence[str]) -> str:
     meant = _meant(key, names)
     return f"is not a key of {cls.__name__}{meant or '; the keys are ' + ', '.join(sorted(names))}"
 
 
 def _union(tp: Any) -> Hook:
     members = get_args(tp)
+    tagged = _tagged(members)
 
     def hook(value: Any, _: Any) -> Any:
+        if tagged and isinstance(value, Mapping) and "type" in value:
+            tag = cast("Mapping[str, Any]", value)["type"]
+            if not isinstance(tag, str) or tag not in tagged:
+                raise _not_among(list(tagged), tag).under("type")
+            return _converter.get_structure_hook(tagged[tag])(value, tagged[tag])
         faults: list[_Fault] = []
         for member in members:
             try:
@@ -165,6 +183,18 @@ def _union(tp: Any) -> Hook:
         raise _best(faults)
 
     return hook
+
+
+def _tagged(members: Sequence[Any]) -> dict[str, Any]:
+    """Give the members by their "type", if that is what tells them apart."""
+    tagged: dict[str, Any] = {}
+    for member in members:
+        fields = attrs.fields_dict(attrs.resolve_types(member)) if attrs.has(member) else {}
+        tags = get_args(fields["type"].type) if "type" in fields else ()
+        if len(tags) != 1 or tags[0] in tagged:
+            return {}
+        tagged[tags[0]] = member
+    return tagged
 
 
 def _best(faults: Sequence[_Fault]) -> _Fault:
@@ -181,17 +211,29 @@ def _best(faults: Sequence[_Fault]) -> _Fault:
     return _Fault(f"must be {' or '.join(wanted)}, not {got}", wrong_type=True)
 
 
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    """Give the items of a dict, whose keys must be text."""
+    for key, element in value.items():
+        if not isinstance(key, str):
+            raise _Fault(f"keys must be text, not {describe(key)}")
+        yield key, element
+
+
+def _elements(value: Any) -> Sequence[Any]:
+    return cast("Sequence[Any]", value)
+
+
 def _sequence(tp: Any) -> Hook:
     arguments = get_args(tp)
     element_type: Any = arguments[0] if arguments else Any
-    build: Callable[[Any], Any] = list if get_origin(tp) is list else tuple
+    build: Any = list if get_origin(tp) is list else tuple
 
     def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, Sequence) or isinstance(value, (str, bytes, bytearray)):
-            raise _Fault(f"must be a list, not {describe(value)}", wrong_type=True)
+        if not isinstance(value, Sequence) or isinstance(value, _NOT_LISTS):
+            raise _Fault(f"must be a list, not {describe(cast('object', value))}", wrong_type=True)
         elements: list[Any] = []
-        element_hook = _converter.get_structure_hook(element_type)
-        for index, element in enumerate(cast("Sequence[Any]", value)):
+        element_hook: Hook = _converter.get_structure_hook(element_type)
+        for index, element in enumerate(_elements(value)):
             try:
                 elements.append(element_hook(element, element_type))
             except _Fault as fault:
@@ -201,13 +243,23 @@ def _sequence(tp: Any) -> Hook:
     return hook
 
 
-def _mapping(value: Any, _: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise _Fault(f"must be a dict, not {describe(value)}", wrong_type=True)
-    for key in cast("Mapping[Any, Any]", value):
-        if not isinstance(key, str):
-            raise _Fault(f"keys must be text, not {describe(key)}")
-    return dict(cast("Mapping[str, Any]", value))
+def _mapping(tp: Any) -> Hook:
+    arguments = get_args(tp)
+    element_type: Any = arguments[1] if arguments else Any
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _Fault(f"must be a dict, not {describe(value)}", wrong_type=True)
+        element_hook: Hook = _converter.get_structure_hook(element_type)
+        elements: dict[str, Any] = {}
+        for key, element in _items(value):
+            try:
+                elements[key] = element_hook(element, element_type)
+            except _Fault as fault:
+                raise fault.under(key) from None
+        return elements
+
+    return hook
 
 
 def _callable(value: Any, _: Any) -> Any:
@@ -240,6 +292,10 @@ def _pass(value: Any, _: Any) -> Any:
     return value
 
 
+def _made_of(*origins: Any) -> Callable[[Any], bool]:
+    return lambda tp: get_origin(tp) in origins
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
     converter.register_structure_hook_factory(lambda tp: isinstance(tp, type) and get_origin(tp) is None, _instance)
@@ -249,11 +305,11 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(cls, _scalar(cls))
     converter.register_structure_hook(type(None), _none)
     converter.register_structure_hook(NotGiven, _not_given)
-    converter.register_structure_hook_factory(lambda tp: get_origin(tp) is Literal, _literal)
-    converter.register_structure_hook_factory(lambda tp: get_origin(tp) in (Union, types.UnionType), _union)
-    converter.register_structure_hook_factory(lambda tp: get_origin(tp) in (list, tuple, Sequence), _sequence)
-    converter.register_structure_hook_func(lambda tp: get_origin(tp) in (dict, Mapping), _mapping)
-    converter.register_structure_hook_func(lambda tp: get_origin(tp) is Callable, _callable)
+    converter.register_structure_hook_factory(_made_of(Literal), _literal)
+    converter.register_structure_hook_factory(_made_of(Union, types.UnionType), _union)
+    converter.register_structure_hook_factory(_made_of(list, tuple, Sequence), _sequence)
+    converter.register_structure_hook_factory(_made_of(dict, Mapping), _mapping)
+    converter.register_structure_hook_func(_made_of(Callable), _callable)
     return converter
 
 
@@ -283,6 +339,6 @@ def given(instance: Any) -> dict[str, Any]:
     """Give the fields of an attrs ``instance`` that were given, by name; nested objects as they are."""
     return {
         field.name: value
-        for field in attrs.fields(type(instance))
+        for field in attrs.fields(cast("Any", type(instance)))
         if (value := getattr(instance, field.name)) is not NOT_GIVEN
     }

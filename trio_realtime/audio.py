@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
@@ -12,6 +12,7 @@ __all__ = [
     "PCMA",
     "PCMU",
     "AudioFormat",
+    "AudioFormatObject",
     "RealtimeAudioFormat",
     "RealtimePlaybackState",
     "RealtimePlaybackTracker",
@@ -45,14 +46,28 @@ class AudioFormat:
         return {"type": self.type, "rate": self.rate} if self.type == "audio/pcm" else {"type": self.type}
 
 
+@runtime_checkable
+class AudioFormatObject(Protocol):
+    """An audio format of another library: anything with a ``type`` such as ``"audio/pcm"``."""
+
+    @property
+    def type(self) -> str | None:
+        """The protocol's name of the format."""
+        ...
+
+
 PCM16: Final = AudioFormat("audio/pcm", 24_000)
 PCMU: Final = AudioFormat("audio/pcmu", 8_000)
 PCMA: Final = AudioFormat("audio/pcma", 8_000)
 
 RealtimeAudioFormat: TypeAlias = (
-    Literal["pcm16", "g711_ulaw", "g711_alaw"] | str | Mapping[str, object] | AudioFormat  # noqa: PYI051
+    Literal["pcm16", "g711_ulaw", "g711_alaw"]  # noqa: PYI051
+    | str
+    | Mapping[str, object]
+    | AudioFormat
+    | AudioFormatObject
 )
-"""A format by name, by the protocol's object ``{"type": "audio/pcm", "rate": 24000}``, or as an AudioFormat."""
+"""A format by name, by the protocol's object ``{"type": "audio/pcm", "rate": 24000}``, or as an object with a type."""
 
 _NAMES: Final[Mapping[str, AudioFormat]] = {
     "pcm16": PCM16,
@@ -72,9 +87,10 @@ def parse_audio_format(value: RealtimeAudioFormat) -> AudioFormat | None:
 
     PCM is always 24 kHz: the only rate that the service has.
     """
-    if isinstance(value, AudioFormat):
-        return _NAMES[value.type]
-    name = value.get("type") if isinstance(value, Mapping) else value
+    if isinstance(value, str):
+        name: object = value
+    else:
+        name = value.get("type") if isinstance(value, Mapping) else value.type
     return _NAMES.get(name.lower()) if isinstance(name, str) else None
 
 
@@ -103,9 +119,7 @@ class RealtimePlaybackTracker:
 
     def __init__(self) -> None:
         self._format = PCM16
-        self._item_id: str | None = None
-        self._content_index: int | None = None
-        self._elapsed_ms: float | None = None
+        self._state = RealtimePlaybackState()  # replaced whole: another thread never sees half of a change
 
     def on_play_bytes(self, item_id: str, item_content_index: int, bytes: bytes) -> None:
         """Say that ``bytes`` more of audio in the session's output format were played."""
@@ -113,14 +127,16 @@ class RealtimePlaybackTracker:
 
     def on_play_ms(self, item_id: str, item_content_index: int, ms: float) -> None:
         """Say that ``ms`` more milliseconds were played; another item or part starts again from 0."""
-        if (item_id, item_content_index) != (self._item_id, self._content_index):
-            self._item_id, self._content_index, self._elapsed_ms = item_id, item_content_index, ms
-        else:
-            self._elapsed_ms = (self._elapsed_ms or 0.0) + ms
+        state = self._state
+        if (item_id, item_content_index) == (state.current_item_id, state.current_item_content_index):
+            ms += state.elapsed_ms or 0.0
+        self._state = RealtimePlaybackState(
+            current_item_id=item_id, current_item_content_index=item_content_index, elapsed_ms=ms
+        )
 
     def on_interrupted(self) -> None:
         """Forget the playback; the session calls it when audio was interrupted."""
-        self._item_id = self._content_index = self._elapsed_ms = None
+        self._state = RealtimePlaybackState()
 
     def set_audio_format(self, format: RealtimeAudioFormat) -> None:
         """Set the format that :meth:`on_play_bytes` counts in; the session calls it."""
@@ -128,8 +144,4 @@ class RealtimePlaybackTracker:
 
     def get_state(self) -> RealtimePlaybackState:
         """Give what is known now."""
-        return RealtimePlaybackState(
-            current_item_id=self._item_id,
-            current_item_content_index=self._content_index,
-            elapsed_ms=self._elapsed_ms,
-        )
+        return self._state

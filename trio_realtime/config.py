@@ -6,13 +6,15 @@ was meant. A setting that is left out (``NOT_GIVEN``) is not sent; None where No
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven, Opaque
-from trio_realtime.audio import AudioFormat, RealtimePlaybackTracker
+from trio_realtime.audio import AudioFormat, AudioFormatObject, RealtimePlaybackTracker
+from trio_realtime.errors import UserError, UserTypeError
 
 if TYPE_CHECKING:
     from trio_realtime.guardrails import InputGuardrail, OutputGuardrail
@@ -55,8 +57,8 @@ __all__ = [
 RealtimeModelName: TypeAlias = str
 """The name of a realtime model, for example ``"gpt-realtime-2.1"``."""
 
-InputAudioFormat: TypeAlias = str | Mapping[str, object] | AudioFormat
-ToolErrorFormatter: TypeAlias = "Callable[[ToolErrorFormatterArgs], str | None | Awaitable[str | None]]"
+InputAudioFormat: TypeAlias = str | Mapping[str, object] | AudioFormat | AudioFormatObject
+ToolErrorFormatter: TypeAlias = "Callable[[ToolErrorFormatterArgs], str | Awaitable[str | None] | None]"
 """Gives the text that the model sees for a rejected tool call; None means the default text."""
 
 
@@ -75,8 +77,8 @@ class RealtimePrompt:
     """A prompt stored at the service: its id, version and variables."""
 
     id: str
-    version: str | None | NotGiven = NOT_GIVEN
-    variables: Mapping[str, Any] | None | NotGiven = NOT_GIVEN
+    version: str | NotGiven | None = NOT_GIVEN
+    variables: Mapping[str, Any] | NotGiven | None = NOT_GIVEN
 
 
 @attrs.frozen(kw_only=True)
@@ -98,8 +100,12 @@ class RealtimeInputAudioNoiseReductionConfig:
     type: Literal["near_field", "far_field"] | NotGiven = NOT_GIVEN
 
 
-def _camel(name: str) -> Any:
-    return attrs.field(default=NOT_GIVEN, metadata={"aliases": (name,)})
+def _keys(value: Mapping[str, Any] | NotGiven) -> str:
+    return repr(value) if isinstance(value, NotGiven) else f"<{', '.join(value)}>"
+
+
+def _camel(name: str) -> Mapping[str, tuple[str, ...]]:
+    return {"aliases": (name,)}
 
 
 @attrs.frozen(kw_only=True)
@@ -118,14 +124,14 @@ class RealtimeTurnDetectionConfig:
     """
 
     type: Literal["semantic_vad", "server_vad"] | NotGiven = NOT_GIVEN
-    create_response: bool | NotGiven = _camel("createResponse")
+    create_response: bool | NotGiven = attrs.field(default=NOT_GIVEN, metadata=_camel("createResponse"))
     eagerness: Literal["auto", "low", "medium", "high"] | NotGiven = NOT_GIVEN
-    interrupt_response: bool | NotGiven = _camel("interruptResponse")
-    prefix_padding_ms: int | NotGiven = _camel("prefixPaddingMs")
-    silence_duration_ms: int | NotGiven = _camel("silenceDurationMs")
+    interrupt_response: bool | NotGiven = attrs.field(default=NOT_GIVEN, metadata=_camel("interruptResponse"))
+    prefix_padding_ms: int | NotGiven = attrs.field(default=NOT_GIVEN, metadata=_camel("prefixPaddingMs"))
+    silence_duration_ms: int | NotGiven = attrs.field(default=NOT_GIVEN, metadata=_camel("silenceDurationMs"))
     threshold: float | NotGiven = NOT_GIVEN
-    idle_timeout_ms: int | None | NotGiven = _camel("idleTimeoutMs")
-    model_version: str | NotGiven = _camel("modelVersion")
+    idle_timeout_ms: int | NotGiven | None = attrs.field(default=NOT_GIVEN, metadata=_camel("idleTimeoutMs"))
+    model_version: str | NotGiven = attrs.field(default=NOT_GIVEN, metadata=_camel("modelVersion"))
 
 
 @attrs.frozen(kw_only=True)
@@ -133,9 +139,9 @@ class RealtimeAudioInputConfig:
     """The user's audio. None for noise_reduction, transcription or turn_detection turns it off."""
 
     format: InputAudioFormat | NotGiven = NOT_GIVEN
-    noise_reduction: RealtimeInputAudioNoiseReductionConfig | None | NotGiven = NOT_GIVEN
-    transcription: RealtimeInputAudioTranscriptionConfig | None | NotGiven = NOT_GIVEN
-    turn_detection: RealtimeTurnDetectionConfig | None | NotGiven = NOT_GIVEN
+    noise_reduction: RealtimeInputAudioNoiseReductionConfig | NotGiven | None = NOT_GIVEN
+    transcription: RealtimeInputAudioTranscriptionConfig | NotGiven | None = NOT_GIVEN
+    turn_detection: RealtimeTurnDetectionConfig | NotGiven | None = NOT_GIVEN
 
 
 @attrs.frozen(kw_only=True)
@@ -151,15 +157,19 @@ class RealtimeAudioOutputConfig:
 class RealtimeAudioConfig:
     """Audio both ways."""
 
-    input: RealtimeAudioInputConfig | None | NotGiven = NOT_GIVEN
-    output: RealtimeAudioOutputConfig | None | NotGiven = NOT_GIVEN
+    input: RealtimeAudioInputConfig | NotGiven | None = NOT_GIVEN
+    output: RealtimeAudioOutputConfig | NotGiven | None = NOT_GIVEN
 
 
 @attrs.frozen(kw_only=True)
 class RealtimeReasoningConfig:
-    """How much a reasoning model thinks: ``"minimal"``, ``"low"``, ``"medium"``, ``"high"``, ``"xhigh"`` or a new word."""
+    """How much a reasoning model thinks.
 
-    effort: str | None | NotGiven = NOT_GIVEN
+    Attributes:
+        effort: ``"minimal"``, ``"low"``, ``"medium"``, ``"high"``, ``"xhigh"`` or a new word.
+    """
+
+    effort: str | NotGiven | None = NOT_GIVEN
 
 
 @attrs.frozen(kw_only=True)
@@ -177,12 +187,13 @@ class RealtimeSessionModelSettings:
 
     ``audio`` is the nested way; ``voice``, ``speed``, ``input_audio_format``, ``output_audio_format``,
     ``input_audio_transcription``, ``input_audio_noise_reduction`` and ``turn_detection`` are flat ways to say the same,
-    and the nested way wins. ``extra`` is merged into the session object as it is.
+    and the nested way wins. ``extra`` is merged into the session object as it is; its values are never shown, since the
+    authorization of a hosted tool may be among them.
     """
 
     model_name: RealtimeModelName | NotGiven = NOT_GIVEN
     instructions: str | NotGiven = NOT_GIVEN
-    prompt: RealtimePrompt | None | NotGiven = NOT_GIVEN
+    prompt: RealtimePrompt | NotGiven | None = NOT_GIVEN
     modalities: Sequence[Literal["text", "audio"]] | NotGiven = NOT_GIVEN
     output_modalities: Sequence[Literal["text", "audio"]] | NotGiven = NOT_GIVEN
     audio: RealtimeAudioConfig | NotGiven = NOT_GIVEN
@@ -191,18 +202,18 @@ class RealtimeSessionModelSettings:
     max_output_tokens: int | Literal["inf"] | NotGiven = NOT_GIVEN
     input_audio_format: InputAudioFormat | NotGiven = NOT_GIVEN
     output_audio_format: InputAudioFormat | NotGiven = NOT_GIVEN
-    input_audio_transcription: RealtimeInputAudioTranscriptionConfig | None | NotGiven = NOT_GIVEN
-    input_audio_noise_reduction: RealtimeInputAudioNoiseReductionConfig | None | NotGiven = NOT_GIVEN
-    turn_detection: RealtimeTurnDetectionConfig | None | NotGiven = NOT_GIVEN
-    tool_choice: str | Mapping[str, Any] | None | NotGiven = NOT_GIVEN
+    input_audio_transcription: RealtimeInputAudioTranscriptionConfig | NotGiven | None = NOT_GIVEN
+    input_audio_noise_reduction: RealtimeInputAudioNoiseReductionConfig | NotGiven | None = NOT_GIVEN
+    turn_detection: RealtimeTurnDetectionConfig | NotGiven | None = NOT_GIVEN
+    tool_choice: str | Mapping[str, Any] | NotGiven | None = NOT_GIVEN
     parallel_tool_calls: bool | NotGiven = NOT_GIVEN
     reasoning: RealtimeReasoningConfig | NotGiven = NOT_GIVEN
     tools: Sequence[FunctionTool] | NotGiven = NOT_GIVEN
     handoffs: Sequence[Handoff] | NotGiven = NOT_GIVEN
-    tracing: RealtimeModelTracingConfig | Literal["auto"] | None | NotGiven = NOT_GIVEN
+    tracing: RealtimeModelTracingConfig | Literal["auto"] | NotGiven | None = NOT_GIVEN
     truncation: Literal["auto", "disabled"] | Mapping[str, Any] | NotGiven = NOT_GIVEN
     include: Sequence[str] | NotGiven = NOT_GIVEN
-    extra: Mapping[str, Any] | NotGiven = NOT_GIVEN
+    extra: Mapping[str, Any] | NotGiven = attrs.field(default=NOT_GIVEN, repr=_keys)
 
     def overlaid(self, other: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
         """Give these settings with those that ``other`` gives in their place."""
@@ -272,17 +283,31 @@ class RealtimeModelConfig:
     dialect: Mapping[str, str] | None = None
     timeouts: Timeouts | None = attrs.field(default=None, metadata={"internal": True}, repr=False)
     raw_events: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
-    raw_events: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
 
 
-def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise ValueError(f"{attribute.name} must be more than 0, not {value}")
+def _is_number(name: str, value: object) -> TypeGuard[float]:
+    if value is None:
+        return False
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise UserTypeError(f"{name} must be a number, not {type(value).__name__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{name} must be a finite number")
+    return True
 
 
-def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise ValueError(f"{attribute.name} must not be less than 0, not {value}")
+def _positive(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if _is_number(attribute.name, value) and value <= 0:
+        raise UserError(f"{attribute.name} must be more than 0, not {value}")
+
+
+def _not_negative(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if _is_number(attribute.name, value) and value < 0:
+        raise UserError(f"{attribute.name} must not be less than 0, not {value}")
+
+
+def _share(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if _is_number(attribute.name, value) and not 0 <= value <= 1:
+        raise UserError(f"{attribute.name} must be from 0 to 1, not {value}")
 
 
 @attrs.frozen(kw_only=True)
@@ -293,14 +318,14 @@ class ReconnectPolicy:
         max_attempts: tries before giving up (5).
         initial_delay, max_delay: seconds before the second try, and at most (0.5 and 8: quick, then kind to a server
             that is coming back).
-        jitter: share of each delay that is random (0.25: clients of one outage spread out).
+        jitter: share of each delay that is random, 0 to 1 (0.25: clients of one outage spread out).
         before_expiry: seconds before the service's time limit at which a new connection is made (60).
     """
 
     max_attempts: int = attrs.field(default=5, validator=_positive)
     initial_delay: float = attrs.field(default=0.5, validator=_positive)
     max_delay: float = attrs.field(default=8.0, validator=_positive)
-    jitter: float = attrs.field(default=0.25, validator=_not_negative)
+    jitter: float = attrs.field(default=0.25, validator=_share)
     before_expiry: float = attrs.field(default=60.0, validator=_not_negative)
 
 
@@ -430,7 +455,7 @@ class RealtimeRunConfig:
     tracing_disabled: bool = False
     async_tool_calls: bool = True
     tool_execution: RealtimeToolExecutionConfig = RealtimeToolExecutionConfig()
-    tool_error_formatter: Callable[[ToolErrorFormatterArgs[Any]], Any] | None = None
+    tool_error_formatter: Callable[[ToolErrorFormatterArgs], Any] | None = None
     raw_events: bool = False
     reconnect: ReconnectPolicy | None = ReconnectPolicy()
     delivery: DeliverySettings = DeliverySettings()

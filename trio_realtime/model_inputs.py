@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from trio_realtime.config import RealtimeSessionModelSettings
+from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 
 __all__ = [
@@ -144,7 +145,8 @@ class RealtimeModelSendInterrupt:
         truncations: what was heard, worked out by the session.
 
     Raises:
-        ValueError: ``playback_only`` together with a cancel mode, or ``cancel_response_only`` without ``response_id``.
+        UserError: ``playback_only`` together with a cancel mode, or ``cancel_response_only`` without ``response_id``
+            (a ValueError too).
     """
 
     force_response_cancel: bool = False
@@ -155,9 +157,9 @@ class RealtimeModelSendInterrupt:
 
     def __attrs_post_init__(self) -> None:
         if self.playback_only and (self.force_response_cancel or self.cancel_response_only):
-            raise ValueError("playback_only excludes force_response_cancel and cancel_response_only")
+            raise UserError("playback_only excludes force_response_cancel and cancel_response_only")
         if self.cancel_response_only and self.response_id is None:
-            raise ValueError("cancel_response_only needs a response_id")
+            raise UserError("cancel_response_only needs a response_id")
 
 
 @attrs.frozen(kw_only=True)

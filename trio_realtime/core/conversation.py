@@ -27,6 +27,7 @@ from trio_realtime.items import (
     ItemStatus,
     RealtimeItem,
     RealtimeToolCallItem,
+    SystemMessageItem,
     UserContent,
     UserMessageItem,
 )
@@ -250,21 +251,21 @@ def merge_items(old: RealtimeItem, new: RealtimeItem) -> RealtimeItem:
     if isinstance(old, RealtimeToolCallItem) and isinstance(new, RealtimeToolCallItem):
         return attrs.evolve(
             new,
-            status="completed" if "completed" in (old.status, new.status) else _forward(old.status, new.status),
+            status="completed" if new.status == "completed" else _forward(old.status, new.status) or old.status,
             output=old.output if new.output is None else new.output,
             arguments=new.arguments or old.arguments,
             name=new.name or old.name,
             call_id=new.call_id or old.call_id,
             previous_item_id=old.previous_item_id,
         )
-    if isinstance(old, RealtimeToolCallItem) or isinstance(new, RealtimeToolCallItem) or old.role != new.role:
-        return new
     status = _forward(old.status, new.status)
     if isinstance(old, UserMessageItem) and isinstance(new, UserMessageItem):
         return attrs.evolve(old, status=status, content=_merge_user(old.content, new.content))
     if isinstance(old, AssistantMessageItem) and isinstance(new, AssistantMessageItem):
         return attrs.evolve(old, status=status, content=_merge_assistant(old.content, new.content))
-    return attrs.evolve(new, status=status, content=new.content or old.content, previous_item_id=old.previous_item_id)
+    if isinstance(old, SystemMessageItem) and isinstance(new, SystemMessageItem):
+        return attrs.evolve(old, status=status, content=new.content or old.content)
+    return new
 
 
 def _merge_user(old: tuple[UserContent, ...], new: tuple[UserContent, ...]) -> tuple[UserContent, ...]:
@@ -276,30 +277,33 @@ def _merge_user(old: tuple[UserContent, ...], new: tuple[UserContent, ...]) -> t
     else:
         images = []
     merged: list[UserContent] = [*images]
-    for index, part in enumerate(new):
-        before = old[index] if index < len(old) else None
-        if isinstance(part, InputAudio) and isinstance(before, InputAudio):
-            part = InputAudio(transcript=part.transcript or before.transcript, audio=part.audio or before.audio)
-        elif isinstance(part, InputText) and isinstance(before, InputText):
-            part = part if part.text is not None else before
-        elif isinstance(part, InputImage) and isinstance(before, InputImage):
-            part = part if part.image_url else before
-        merged.append(part)
+    merged.extend(_merge_user_part(old[i] if i < len(old) else None, part) for i, part in enumerate(new))
     return tuple(merged)
+
+
+def _merge_user_part(old: UserContent | None, new: UserContent) -> UserContent:
+    if isinstance(new, InputAudio) and isinstance(old, InputAudio):
+        return InputAudio(transcript=new.transcript or old.transcript, audio=new.audio or old.audio)
+    if isinstance(new, InputText) and isinstance(old, InputText):
+        return new if new.text is not None else old
+    if isinstance(new, InputImage) and isinstance(old, InputImage):
+        return new if new.image_url else old
+    return new
 
 
 def _merge_assistant(
     old: tuple[AssistantContent, ...], new: tuple[AssistantContent, ...]
 ) -> tuple[AssistantContent, ...]:
-    merged: list[AssistantContent] = []
-    for index, part in enumerate(new):
-        before = old[index] if index < len(old) else None
-        if isinstance(part, AssistantAudio) and isinstance(before, AssistantAudio):
-            part = AssistantAudio(transcript=part.transcript or before.transcript, audio=part.audio or before.audio)
-        elif isinstance(part, AssistantText) and isinstance(before, AssistantText):
-            part = part if part.text else before
-        merged.append(part)
+    merged = [_merge_assistant_part(old[i] if i < len(old) else None, part) for i, part in enumerate(new)]
     return (*merged, *old[len(new) :])
+
+
+def _merge_assistant_part(old: AssistantContent | None, new: AssistantContent) -> AssistantContent:
+    if isinstance(new, AssistantAudio) and isinstance(old, AssistantAudio):
+        return AssistantAudio(transcript=new.transcript or old.transcript, audio=new.audio or old.audio)
+    if isinstance(new, AssistantText) and isinstance(old, AssistantText):
+        return new if new.text else old
+    return new
 
 
 def _with_words(item: RealtimeItem, index: int, words: _Words) -> RealtimeItem:
