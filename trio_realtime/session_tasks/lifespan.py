@@ -23,7 +23,7 @@ from trio_realtime.errors import InternalError, RealtimeConnectionError, Realtim
 from trio_realtime.events import RealtimeConnectionEvent, RealtimeHistoryUpdated
 from trio_realtime.model import RealtimeModel
 from trio_realtime.session_tasks.approvals import Approvals
-from trio_realtime.session_tasks.configure import connect_settings, output_format
+from trio_realtime.session_tasks.configure import connect_settings
 from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
 from trio_realtime.session_tasks.hub import SessionHub
 from trio_realtime.session_tasks.reader import ModelEventHandler, run_reader
@@ -157,7 +157,6 @@ async def _prepare(hub: SessionHub) -> RealtimeModelConfig:
     hub.tool_runner = ToolRunner(hub)
     hub.handle = ModelEventHandler(hub)
     config, hub.tools = await connect_settings(hub)
-    hub.set_output_format(output_format(config.initial_model_settings))
     return config
 
 
@@ -170,6 +169,7 @@ async def _arrive(scope: trio.CancelScope) -> None:
 
 def _start(hub: SessionHub, nursery: trio.Nursery) -> _Services:
     hub.status = "connected"
+    hub.follow_audio_format()
     hub.publish(RealtimeConnectionEvent(info=hub.info, status="connected"))
     hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
     return _Services(hub, nursery)
