@@ -386,6 +386,26 @@ async def test_client_that_never_sends_a_handshake(autojump_clock: Any) -> None:
     assert await client.receive_some() == b""
 
 
+async def test_what_a_handler_has_sent_is_written(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    """So a test's server can cut the connection right behind a message."""
+    client, server = memory_stream_pair()
+
+    async def handler(wire: Wire, _: WireRequest) -> None:
+        for number in range(5):
+            await wire.send(str(number))
+        await trio.aclose_forcefully(server)
+
+    async def open_stream() -> trio.abc.Stream:
+        nursery.start_soon(serve_stream, server, handler)
+        return client
+
+    async with stream_connector(open_stream)(request()) as wire:
+        assert [await wire.receive() for _ in range(5)] == list("01234")
+        with pytest.raises(RealtimeConnectionError) as info:
+            await wire.receive()
+        assert info.value.code == 1006
+
+
 async def test_request_that_is_no_handshake(autojump_clock: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "trio_realtime")
     client, server = memory_stream_pair()

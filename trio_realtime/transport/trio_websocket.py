@@ -263,7 +263,7 @@ async def serve_stream(
 
     timeout = math.inf if config.handshake_timeout is None else config.handshake_timeout
     deadline = trio.current_time() + timeout
-    wire = WebSocketWire(stream, config=config, opener=handshake, deadline=deadline, answer=None)
+    wire = WebSocketWire(stream, config=config, opener=handshake, deadline=deadline, answer=None, write_through=True)
     try:
         async with running(wire):
             await _handle(handler, wire, requests[0])

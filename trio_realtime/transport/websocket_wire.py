@@ -42,6 +42,8 @@ class WebSocketWire(Wire):
         opener: makes the handshake.
         deadline: when the handshake has to be done, on the trio clock.
         answer: reads the server's answer along; None on the server's side.
+        write_through: whether a send returns when its message is written, not when it is handed over to be written. It
+            costs a switch of tasks for each message, and then what is done next to the socket comes after it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class WebSocketWire(Wire):
         opener: Opener,
         deadline: float,
         answer: HandshakeAnswer | None,
+        write_through: bool = False,
     ) -> None:
         self.failure: AgentsException | None = None
         self._config = config
@@ -61,6 +64,7 @@ class WebSocketWire(Wire):
             stream, send_timeout=config.send_timeout, linger=config.close_timeout, on_stall=self._stalled
         )
         self._answer = answer
+        self._write_through = write_through
         what = "client's request" if answer is None else "server's answer"
         self._invalid = f"the {what} is not a valid WebSocket handshake"
         self._inbox = Inbox()
@@ -199,6 +203,8 @@ class WebSocketWire(Wire):
         except UnicodeEncodeError as exc:
             raise UserError(f"the message has a lone surrogate at position {exc.start}, which cannot be sent") from None
         else:
+            if self._write_through:
+                await self._proxy.flush()
             if not self._proxy.write_failed:
                 self._messages_sent += 1
                 return
