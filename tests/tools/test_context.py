@@ -20,9 +20,6 @@ class FakeSession:
     async def add_item(self, role, content, *, respond=False) -> None:
         self.calls.append(("add_item", role, content, respond))
 
-    async def end(self, after="turn", *, timeout="default") -> None:
-        self.calls.append(("end", after, timeout))
-
 
 def test_positional_as_in_the_reference() -> None:
     usage = Usage()
@@ -99,19 +96,9 @@ async def test_progress_asks_the_session_to_say_it() -> None:
     assert "'t'" in content
 
 
-async def test_end_session_passes_the_timeout_only_if_there_is_one() -> None:
-    session = FakeSession()
-    context = ToolContext(None, None, "t", "c", "{}", session=session)
-    await context.end_session()
-    await context.end_session("turn", timeout=3)
-    assert session.calls == [("end", "playback", "default"), ("end", "turn", 3)]
-
-
-async def test_both_need_a_session_and_progress_a_text() -> None:
+async def test_progress_needs_a_session_and_a_text() -> None:
     context = ToolContext(None, None, "t", "c", "{}")
     with pytest.raises(UserError, match=r"progress\(\) works only"):
         await context.progress("x")
-    with pytest.raises(UserError, match=r"end_session\(\) works only"):
-        await context.end_session()
     with pytest.raises(UserError, match="needs a text"):
         await context.progress(" ")

@@ -23,10 +23,6 @@ class ToolSession(Protocol):
         """Add a message to the conversation."""
         ...
 
-    async def end(self, after: Any = "turn", *, timeout: float = ...) -> Any:  # noqa: ASYNC109  (how the session is asked)
-        """End the session."""
-        ...
-
 
 @attrs.define(eq=False, init=False, kw_only=True)
 class ToolContext(RunContextWrapper[TContext]):
@@ -169,22 +165,6 @@ class ToolContext(RunContextWrapper[TContext]):
             f"without calling a tool: {text}"
         )
         await self._require_session("progress").add_item("system", message, respond=True)
-
-    async def end_session(self, after: str = "playback", *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Mark the session as ending: this tool completes, its reply is spoken, then the session leaves.
-
-        Args:
-            after: ``"now"``, ``"turn"`` or ``"playback"``, as in ``session.end``.
-            timeout: seconds to wait for that, None for the session's own default.
-
-        Raises:
-            UserError: the tool runs without a session.
-        """
-        session = self._require_session("end_session")
-        if timeout is None:
-            await session.end(after)
-        else:
-            await session.end(after, timeout=timeout)
 
     def _require_session(self, method: str) -> ToolSession:
         if self.session is None:
