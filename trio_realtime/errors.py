@@ -263,7 +263,7 @@ class ToolOutputGuardrailTripwireTriggered(AgentsException):
 
 
 class SessionClosed(AgentsException):
-    """A session, or its connection, was used after it had ended; ``__cause__`` is what ended it, if that was an error."""
+    """A session, or its connection, was used after it had ended; ``__cause__`` is the error that ended it, if any."""
 
 
 class SlowConsumer(AgentsException):

@@ -52,6 +52,7 @@ class _Entry:
     event: RealtimeSessionEvent | Hold | None
     size: int = 0
     audio_ms: float = 0.0
+    is_audio: bool = False
 
 
 class EventBuffer:
@@ -62,12 +63,14 @@ class EventBuffer:
         wanted: the event classes to keep; None for all.
     """
 
-    def __init__(self, settings: DeliverySettings, wanted: tuple[type[RealtimeSessionEvent], ...] | None = None) -> None:
+    def __init__(
+        self, settings: DeliverySettings, wanted: tuple[type[RealtimeSessionEvent], ...] | None = None
+    ) -> None:
         self.settings = settings
         self.wanted = wanted
         self.begun = False
         self._entries: deque[_Entry] = deque()
-        self._first: deque[_Entry] = deque()
+        self._first: deque[RealtimeSessionEvent] = deque()
         self._audio: deque[_Entry] = deque()  # the same entries, audio only: dropping looks at nothing else
         self._empty = 0
         self._holds = 0
@@ -89,35 +92,37 @@ class EventBuffer:
     def put(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
         """Append an event; say what there is too much of, after the policy has done what it may.
 
+        The newest piece of audio is kept even if it is over the bounds by itself. ``"control"`` means that what may not
+        be dropped is over the bytes.
+
         Args:
             event: the event.
             size: bytes of its payload.
             audio_ms: length of its audio.
         """
-        entry = _Entry(event, size + _EVENT_BYTES, audio_ms)
+        entry = _Entry(event, size + _EVENT_BYTES, audio_ms, isinstance(event, RealtimeAudio))
         self._entries.append(entry)
-        self._bytes += entry.size
-        if audio_ms:
+        self._count(entry.size)
+        if entry.is_audio:
             self._audio.append(entry)
             self._audio_ms += audio_ms
             self._audio_bytes += entry.size
-        self._peak = max(self._peak, self._bytes)
         if not self.is_full():
             return None
         if not self.begun:
             self._drop_oldest()
             return None
-        if self.settings.overflow == "drop_oldest":
-            self._drop_audio()
-            return "control" if self._bytes > self.settings.max_buffered_bytes else None
-        control = self._bytes - self._audio_bytes
-        return "control" if control > self.settings.max_buffered_bytes else "audio"
+        if self._bytes - self._audio_bytes > self.settings.max_buffered_bytes:
+            return "control"
+        if self.settings.overflow != "drop_oldest":
+            return "audio"
+        self._drop_audio()
+        return None
 
     def put_first(self, event: RealtimeSessionEvent) -> None:
         """Put an event before everything that waits, after others that were put there."""
-        entry = _Entry(event, _EVENT_BYTES)
-        self._first.append(entry)
-        self._bytes += entry.size
+        self._first.append(event)
+        self._count(_EVENT_BYTES)
 
     def hold(self, hold: Hold) -> None:
         """Keep back what comes from here on until ``hold`` is released."""
@@ -134,15 +139,13 @@ class EventBuffer:
             else:
                 self._entries.insert(place, entry)
                 place += 1
-            self._bytes += entry.size
+            self._count(entry.size)
 
     def pop(self) -> RealtimeSessionEvent | None:
         """Take the next event, or None if there is none or a hold keeps it back."""
         if self._first:
-            entry = self._first.popleft()
-            self._forget(entry)
-            assert not isinstance(entry.event, Hold)
-            return entry.event
+            self._bytes -= _EVENT_BYTES
+            return self._first.popleft()
         while self._entries:
             entry = self._entries[0]
             event = entry.event
@@ -156,7 +159,7 @@ class EventBuffer:
                 self._empty -= 1
             else:
                 self._entries.popleft()
-                if entry.audio_ms:
+                if entry.is_audio:
                     self._audio.popleft()
                 self._forget(entry)
                 return event
@@ -166,11 +169,11 @@ class EventBuffer:
         """Remove undelivered audio of a response; None for all."""
         kept: deque[_Entry] = deque()
         for entry in self._audio:
-            if isinstance(entry.event, RealtimeAudio) and response_id in (None, entry.event.response_id):
+            if response_id is not None and getattr(entry.event, "response_id", None) != response_id:
+                kept.append(entry)
+            else:
                 self._vacate(entry)
                 self._purged += 1
-            else:
-                kept.append(entry)
         self._audio = kept
         self._compact()
 
@@ -194,16 +197,19 @@ class EventBuffer:
             purged_events=self._purged,
         )
 
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        self._peak = max(self._peak, self._bytes)
+
     def _forget(self, entry: _Entry) -> None:
         self._bytes -= entry.size
-        if entry.audio_ms:
-            self._audio_ms -= entry.audio_ms
+        if entry.is_audio:
             self._audio_bytes -= entry.size
+            self._audio_ms = self._audio_ms - entry.audio_ms if self._audio_bytes else 0.0  # no rest of rounding
 
     def _vacate(self, entry: _Entry) -> None:
         self._forget(entry)
         entry.event = None
-        entry.audio_ms = 0.0
         self._empty += 1
 
     def _drop(self, entry: _Entry) -> None:
@@ -218,19 +224,22 @@ class EventBuffer:
         self._compact()
 
     def _drop_oldest(self) -> None:
-        """Drop the oldest of everything until the bounds hold, but never the newest."""
+        """Drop the oldest of everything until the bounds hold, but never the newest. Holds stay until released."""
+        holds: list[_Entry] = []
         while len(self._entries) > 1 and self.is_full():
-            entry = self._entries[0]
+            entry = self._entries.popleft()
             if isinstance(entry.event, Hold):
-                return  # what is behind it has not been decided on yet
-            self._entries.popleft()
-            if entry.event is None:
-                self._empty -= 1
+                if entry.event.released:
+                    self._holds -= 1
+                else:
+                    holds.append(entry)
                 continue
-            if entry.audio_ms:
-                self._audio.popleft()
-            self._drop(entry)
+            if entry.event is not None:
+                if entry.is_audio:
+                    self._audio.popleft()
+                self._drop(entry)
             self._empty -= 1
+        self._entries.extendleft(reversed(holds))
 
     def _compact(self) -> None:
         """Give back the empty places once they are the most."""

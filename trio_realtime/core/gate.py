@@ -1,7 +1,8 @@
 """When output guardrails look at a growing text.
 
 A check is due whenever an item's text has grown past the next multiple of the debounce length, however big the step,
-and once more at the end on whatever no check has seen: short replies and tails included.
+and once more at the end on whatever no check has seen: short replies and tails included. The parts of an item are one
+text, so that the newest check of an item holds all of the older ones.
 """
 
 from __future__ import annotations
@@ -29,8 +30,18 @@ class Check:
 
 @attrs.define
 class _Text:
-    text: str = ""
+    """The words of an item, part by part."""
+
+    parts: dict[int, str] = attrs.Factory(dict[int, str])
+    size: int = 0
     checked: int = 0
+
+    def set(self, content_index: int, text: str) -> None:
+        self.size += len(text) - len(self.parts.get(content_index, ""))
+        self.parts[content_index] = text
+
+    def whole(self) -> str:
+        return "".join(self.parts[index] for index in sorted(self.parts))
 
 
 class TranscriptGate:
@@ -42,35 +53,34 @@ class TranscriptGate:
 
     def __init__(self, debounce: int) -> None:
         self._debounce = debounce
-        self._texts: dict[str, dict[tuple[str, int], _Text]] = {}
+        self._texts: dict[str, dict[str, _Text]] = {}
 
     def add(self, response_id: str, item_id: str, content_index: int, delta: str) -> Check | None:
         """Add words; give a check if one is due."""
-        part = self._part(response_id, item_id, content_index)
-        part.text += delta
-        if len(part.text) // self._debounce <= part.checked // self._debounce:
+        item = self._item(response_id, item_id)
+        item.set(content_index, item.parts.get(content_index, "") + delta)
+        if item.size // self._debounce <= item.checked // self._debounce:
             return None
-        part.checked = len(part.text)
-        return Check(response_id, item_id, part.text)
+        item.checked = item.size
+        return Check(response_id, item_id, item.whole())
 
     def replace(self, response_id: str, item_id: str, content_index: int, text: str) -> None:
         """Set the final words of a part; if they are not the ones that came as deltas, no check has seen them."""
-        part = self._part(response_id, item_id, content_index)
-        if part.text != text:
-            part.text, part.checked = text, 0
+        item = self._item(response_id, item_id)
+        if item.parts.get(content_index, "") != text:
+            item.set(content_index, text)
+            item.checked = 0
 
     def finish(self, response_id: str) -> Sequence[Check]:
-        """End a response: give a check for every part with words that no check has seen, and forget it."""
-        parts = self._texts.pop(response_id, {})
+        """End a response: give a check for every item with words that no check has seen, and forget it."""
+        items = self._texts.pop(response_id, {})
         return [
-            Check(response_id, item_id, part.text)
-            for (item_id, _), part in parts.items()
-            if len(part.text) > part.checked
+            Check(response_id, item_id, item.whole()) for item_id, item in items.items() if item.size > item.checked
         ]
 
     def forget(self, response_id: str) -> None:
         """Drop a response whose words need no more checks."""
         self._texts.pop(response_id, None)
 
-    def _part(self, response_id: str, item_id: str, content_index: int) -> _Text:
-        return self._texts.setdefault(response_id, {}).setdefault((item_id, content_index), _Text())
+    def _item(self, response_id: str, item_id: str) -> _Text:
+        return self._texts.setdefault(response_id, {}).setdefault(item_id, _Text())

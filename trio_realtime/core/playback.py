@@ -2,13 +2,15 @@
 
 Audio arrives faster than it is played. Without word from the application, playback is assumed to begin with the first
 piece that the application was given, to go on in real time, and to wait where the next piece is late. Only what was
-given can have been heard. All times are seconds of one clock, handed in; all lengths are milliseconds.
+given can have been heard. With a tracker the application says itself what it has played. All times are seconds of one
+clock, handed in; all lengths are milliseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor
+from typing import Final
 
 import attrs
 
@@ -16,6 +18,8 @@ from trio_realtime.audio import PCM16, AudioFormat, RealtimePlaybackState
 from trio_realtime.model_inputs import TruncationPoint
 
 __all__ = ["Heard", "Playback"]
+
+_MOST: Final = 64  # parts that are remembered though nobody plays them
 
 
 @attrs.define
@@ -27,13 +31,30 @@ class _Track:
     content_index: int
     received_ms: float = 0.0
     given_ms: float = 0.0
-    starts: float = 0.0
     ends: float = 0.0
     complete: bool = False
+    played_ms: float = 0.0
+    runs: list[tuple[float, float]] = attrs.Factory(list[tuple[float, float]])
+    """What is played without a gap: when it begins, and its length. Runs that are over are in ``played_ms``."""
+
+    def give(self, begins: float, length_ms: float, now: float) -> None:
+        """Add a piece; where it is late, or another part came between, a new run begins."""
+        if self.runs and begins == self.ends:
+            starts, length = self.runs.pop()
+            self.runs.append((starts, length + length_ms))
+        else:
+            if now >= self.ends:
+                self.played_ms = self.given_ms
+                self.runs.clear()
+            self.runs.append((begins, length_ms))
+        self.ends = begins + length_ms / 1000
 
     def heard_ms(self, now: float) -> float:
-        """Played in real time from its start; where the next piece was late the start has moved."""
-        return min(max((now - self.starts) * 1000, 0.0), self.given_ms)
+        """How much was played, in real time."""
+        if now >= self.ends:
+            return self.given_ms
+        heard = self.played_ms + sum(min(max((now - starts) * 1000, 0.0), length) for starts, length in self.runs)
+        return min(heard, self.given_ms)
 
     def is_over(self, now: float) -> bool:
         return self.complete and self.given_ms >= self.received_ms and now >= self.ends
@@ -64,10 +85,16 @@ class Heard:
 
 
 class Playback:
-    """Follows the audio of a session from the server to the listener. Parts that were heard whole are forgotten."""
+    """Follows the audio of a session from the server to the listener. Parts that were heard whole are forgotten.
 
-    def __init__(self, audio_format: AudioFormat = PCM16) -> None:
+    Args:
+        audio_format: the session's output format.
+        tracked: the application says what it has played, so that the clock alone never means that a part is over.
+    """
+
+    def __init__(self, audio_format: AudioFormat = PCM16, *, tracked: bool = False) -> None:
         self.format = audio_format
+        self._tracked = tracked
         self._tracks: dict[tuple[str, int], _Track] = {}
         self._ends = 0.0
 
@@ -75,24 +102,27 @@ class Playback:
         """Count ``size`` bytes that came from the server, and give their length in milliseconds."""
         track = self._tracks.get((item_id, content_index))
         if track is None:
+            self._make_room()
             track = self._tracks[item_id, content_index] = _Track(response_id, item_id, content_index)
         length = self.format.duration_ms(size)
         track.received_ms += length
         return length
 
     def given(self, item_id: str, content_index: int, length_ms: float, now: float) -> None:
-        """Count audio that the application was given at ``now``; it plays it after what it has."""
+        """Count audio that the application was given at ``now``; it plays it after what it has.
+
+        What is given a second time, by another reader of the same events, does not count.
+        """
         track = self._tracks.get((item_id, content_index))
         if track is None:
             return
-        begins = max(self._ends, now)
         if not track.given_ms:
-            track.starts = begins
-            self._forget(now)
-        else:
-            track.starts += begins - track.ends
-        track.given_ms += length_ms
-        track.ends = self._ends = begins + length_ms / 1000
+            self._forget(track, now)
+        given_ms = min(track.given_ms + length_ms, track.received_ms)
+        if given_ms > track.given_ms:
+            track.give(max(self._ends, now), given_ms - track.given_ms, now)
+            track.given_ms = given_ms
+            self._ends = track.ends
 
     def completed(self, item_id: str, content_index: int) -> None:
         """Note that the part has no more audio."""
@@ -114,18 +144,20 @@ class Playback:
             tracker: the application's own word: it replaces the assumption. What came before the item that it names
                 was heard whole, what came after it not at all.
         """
+        return [_heard(track, heard_ms) for track, heard_ms, over in self._positions(now, tracker) if not over]
+
+    def _positions(self, now: float, tracker: RealtimePlaybackState | None) -> list[tuple[_Track, float, bool]]:
+        """Give each part with how much of it was heard, and whether it is over."""
         tracks = list(self._tracks.values())
         if tracker is None:
-            return [_heard(track, track.heard_ms(now)) for track in tracks if not track.is_over(now)]
+            return [(track, track.heard_ms(now), track.is_over(now)) for track in tracks]
         current = (tracker.current_item_id, tracker.current_item_content_index)
-        at = next((i for i, track in enumerate(tracks) if (track.item_id, track.content_index) == current), None)
-        heard: list[Heard] = []
-        for index, track in enumerate(tracks):
-            if at is None or index > at:
-                heard.append(_heard(track, 0.0))
-            elif index == at:
-                heard.append(_heard(track, min(tracker.elapsed_ms or 0.0, track.received_ms)))
-        return heard
+        at = next((i for i, track in enumerate(tracks) if (track.item_id, track.content_index) == current), -1)
+        elapsed = max(0.0, tracker.elapsed_ms or 0.0)
+        return [
+            (track, track.received_ms if i < at else min(elapsed, track.received_ms) if i == at else 0.0, i < at)
+            for i, track in enumerate(tracks)
+        ]
 
     def interrupt(
         self, now: float, *, response_id: str | None = None, tracker: RealtimePlaybackState | None = None
@@ -137,8 +169,11 @@ class Playback:
             response_id: only what belongs to this response; None for all.
             tracker: as in :meth:`heard`.
         """
-        heard = [part for part in self.heard(now, tracker) if response_id in (None, part.response_id)]
-        unfinished = [part for part in heard if not part.finished]
+        positions = self._positions(now, tracker)
+        begun = {track.item_id for track, heard_ms, _ in positions if heard_ms >= 1}
+        parts = [_heard(track, heard_ms) for track, heard_ms, over in positions if not over]
+        left = [part for part in parts if not part.finished]
+        unfinished = [part for part in left if response_id in (None, part.response_id)]
         playing = next(iter(unfinished), None)
         points = [
             TruncationPoint(
@@ -149,19 +184,33 @@ class Playback:
             for part in unfinished
             if part.total_ms > 0
         ]
-        for part in list(self._tracks.values()):
-            if response_id in (None, part.response_id):
-                del self._tracks[part.item_id, part.content_index]
+        kept = {(part.item_id, part.content_index) for part in left if response_id not in (None, part.response_id)}
+        self._tracks = {key: track for key, track in self._tracks.items() if key in kept}
         self._ends = max((track.ends for track in self._tracks.values()), default=now)
-        return playing, _one_per_item(points)
+        return playing, _one_per_item(points, begun)
 
     def remaining_ms(self, now: float) -> float:
         """Give how much of what the application was given is still to be played."""
         return max(self._ends - now, 0.0) * 1000 if self._tracks else 0.0
 
-    def _forget(self, now: float) -> None:
-        for key in [key for key, track in self._tracks.items() if track.is_over(now)]:
-            del self._tracks[key]
+    def _forget(self, begins: _Track, now: float) -> None:
+        """A part begins to be given: what is missing of those before it was dropped, what is over is forgotten."""
+        for track in self._tracks.values():
+            if track is begins:
+                break
+            if track.complete:
+                track.received_ms = track.given_ms
+        if self._tracked:
+            return
+        going_on = {track.item_id for track in self._tracks.values() if not track.is_over(now)}
+        for key, track in list(self._tracks.items()):
+            if track.item_id not in going_on:
+                del self._tracks[key]
+
+    def _make_room(self) -> None:
+        if len(self._tracks) >= _MOST:
+            oldest = next((key for key, track in self._tracks.items() if track.complete), next(iter(self._tracks)))
+            del self._tracks[oldest]
 
 
 def _heard(track: _Track, heard_ms: float) -> Heard:
@@ -175,9 +224,9 @@ def _heard(track: _Track, heard_ms: float) -> Heard:
     )
 
 
-def _one_per_item(points: Sequence[TruncationPoint]) -> Sequence[TruncationPoint]:
+def _one_per_item(points: Sequence[TruncationPoint], begun: set[str]) -> Sequence[TruncationPoint]:
     """An item is cut in one place: the first that was not heard whole; deleting it is for when nothing was heard."""
     first: dict[str, TruncationPoint] = {}
     for point in points:
         first.setdefault(point.item_id, point)
-    return tuple(first.values())
+    return tuple(point for point in first.values() if point.audio_end_ms > 0 or point.item_id not in begun)

@@ -2,7 +2,8 @@
 
 Calls of one response form a batch. The model is asked to go on with the last output of a batch, when the response has
 ended and no other call of it runs. A call that waits for a person leaves its batch, so that it does not hold up the
-others; its answer asks for a response of its own.
+others; its answer asks for a response of its own. Where it was the last of a batch whose other outputs are sent, no
+output is left to ask with: then the model has to be asked by itself.
 """
 
 from __future__ import annotations
@@ -45,20 +46,21 @@ class ToolCallLedger:
             return "repeated" if seen == signature else "conflict"
         self._seen[call.call_id] = signature
         batch_id = call.response_id or f"call:{call.call_id}"
-        batch = self._batches.setdefault(batch_id, _Batch(ended=call.response_id is None or batch_id in self._ended))
+        batch = self._batches.setdefault(batch_id, _Batch(ended=not call.response_id or batch_id in self._ended))
         batch.running.add(call.call_id)
         self._batch_of[call.call_id] = batch_id
         return "run"
 
-    def suspend(self, call_id: str) -> None:
-        """Take a call out of its batch: it waits for a person."""
-        batch_id = self._batch_of.get(call_id)
-        if batch_id is None:
-            return
-        self._leave(call_id)
+    def suspend(self, call_id: str) -> bool:
+        """Take a call out of its batch: it waits for a person. Says whether the model has to be asked to go on now."""
         alone = f"call:{call_id}"
+        if self._batch_of.get(call_id) in (None, alone):
+            return False
+        batch_id = self._batch_of.pop(call_id)
+        self._batches[batch_id].running.discard(call_id)
         self._batches[alone] = _Batch(running={call_id}, ended=True)
         self._batch_of[call_id] = alone
+        return self._close(batch_id)
 
     def must_wait(self, call_id: str) -> str | None:
         """Give the response whose end the call's output has to wait for, because it is the batch's last; else None."""
@@ -70,38 +72,44 @@ class ToolCallLedger:
 
     def answer(self, call_id: str, *, respond: bool) -> bool:
         """Mark a call answered, and say whether its output asks the model to go on."""
-        batch = self._batches.get(self._batch_of.get(call_id, ""))
-        if batch is None:
+        batch_id = self._batch_of.pop(call_id, None)
+        if batch_id is None:
             return False
+        batch = self._batches[batch_id]
+        batch.running.discard(call_id)
         batch.wants_response = batch.wants_response or respond
-        wanted = batch.wants_response and batch.running == {call_id}
-        self._leave(call_id)
-        return wanted
+        if batch.running:
+            return False
+        del self._batches[batch_id]
+        return batch.wants_response
 
-    def response_ended(self, response_id: str) -> None:
-        """Close a batch: its response makes no more calls."""
-        batch = self._batches.get(response_id)
-        if batch is not None:
-            batch.ended = True
+    def response_ended(self, response_id: str) -> bool:
+        """Close a batch: its response makes no more calls. Says whether the model has to be asked to go on now."""
         self._ended[response_id] = None
         if len(self._ended) > 64:  # only calls that come with or right after the end of a response look here
             del self._ended[next(iter(self._ended))]
+        batch = self._batches.get(response_id)
+        if batch is None:
+            return False
+        batch.ended = True
+        return self._close(response_id)
 
     def running(self) -> int:
         """How many calls have no answer yet."""
         return len(self._batch_of)
 
-    def _leave(self, call_id: str) -> None:
-        batch_id = self._batch_of.pop(call_id)
+    def _close(self, batch_id: str) -> bool:
+        """Forget a batch that is complete without a last output, and say whether an output of it wanted a response."""
         batch = self._batches[batch_id]
-        batch.running.discard(call_id)
-        if not batch.running:
-            del self._batches[batch_id]
+        if batch.running or (batch.wants_response and not batch.ended):
+            return False
+        del self._batches[batch_id]
+        return batch.wants_response
 
 
 def _normal(arguments: str) -> str:
     """Equal JSON is equal, whatever its spaces and the order of its keys."""
     try:
         return json.dumps(json.loads(arguments), sort_keys=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
