@@ -76,6 +76,10 @@ def describe(value: object) -> str:
     return "None" if value is None else type(value).__name__
 
 
+def _one(cls: type) -> str:
+    return f"{'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__}"
+
+
 def _scalar(cls: type) -> Hook:
     accepted: Any = _SCALARS[cls]
 
@@ -135,7 +139,7 @@ def _attrs_class(cls: type) -> Hook:
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            raise _Fault(f"must be a {cls.__name__} or a dict, not {describe(value)}", wrong_type=True)
+            raise _Fault(f"must be {_one(cls)} or a dict, not {describe(value)}", wrong_type=True)
         arguments: dict[str, Any] = {}
         for key, element in _items(value):
             field = spellings.get(key)
@@ -204,9 +208,9 @@ def _best(faults: Sequence[_Fault]) -> _Fault:
         return deepest
     wanted: list[str] = []
     for fault in faults:
-        text = fault.message.removeprefix("must be ").rsplit(", not ", 1)[0]
-        if text not in wanted and text != "left out":
-            wanted.append(text)
+        for text in fault.message.removeprefix("must be ").rsplit(", not ", 1)[0].split(" or "):
+            if text not in wanted and text != "left out":
+                wanted.append(text)
     got = deepest.message.rsplit(", not ", 1)[1]
     return _Fault(f"must be {' or '.join(wanted)}, not {got}", wrong_type=True)
 
@@ -282,7 +286,7 @@ def _not_given(value: Any, _: Any) -> Any:
 def _instance(tp: Any) -> Hook:
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, tp):
-            raise _Fault(f"must be a {tp.__name__}, not {describe(value)}", wrong_type=True)
+            raise _Fault(f"must be {_one(tp)}, not {describe(value)}", wrong_type=True)
         return value
 
     return hook
