@@ -107,9 +107,7 @@ class RealtimeConnectionError(AgentsException):
         attempts: how many times a connection was tried.
     """
 
-    def __init__(
-        self, message: str, *, code: int | None = None, reason: str | None = None, attempts: int = 1
-    ) -> None:
+    def __init__(self, message: str, *, code: int | None = None, reason: str | None = None, attempts: int = 1) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
