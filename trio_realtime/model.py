@@ -59,7 +59,7 @@ class RealtimeConnection(ABC):
         """
 
     def next_nowait(self) -> RealtimeModelEvent | None:
-        """Give the next event if one is there already, else None. Not a checkpoint; overriding it saves time in bursts."""
+        """Give the next event if one is there already, else None. Not a checkpoint; it saves time in bursts."""
         return None
 
     def next_deadline(self) -> float:

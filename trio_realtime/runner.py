@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import trio
 
@@ -43,9 +43,9 @@ class RealtimeRunner(Generic[TContext]):
         model: RealtimeModel | None = None,
         config: RealtimeRunConfig | Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(starting_agent, RealtimeAgent):
+        if not isinstance(cast("Any", starting_agent), RealtimeAgent):
             raise UserTypeError(f"starting_agent must be a RealtimeAgent, not {type(starting_agent).__name__}")
-        if model is not None and not isinstance(model, RealtimeModel):
+        if not isinstance(cast("Any", model), RealtimeModel | None):
             raise UserTypeError(f"model must be a RealtimeModel, not {type(model).__name__}")
         self._agent = starting_agent
         self._model = model if model is not None else OpenAIRealtimeWebSocketModel()

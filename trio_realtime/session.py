@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Self, TypeVar, cast, get_args, overload
 
 import attrs
 import trio
@@ -16,7 +16,6 @@ from trio_realtime.config import (
     RealtimeModelConfig,
     RealtimeRunConfig,
     RealtimeUserInput,
-    RealtimeUserInputImage,
     RealtimeUserInputMessage,
     RealtimeUserInputText,
 )
@@ -40,7 +39,7 @@ from trio_realtime.model_inputs import (
 from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.configure import apply_agent
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
-from trio_realtime.session_tasks.lifespan import lifespan
+from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.usage import Usage
 
@@ -48,6 +47,9 @@ __all__ = ["LiveModel", "RealtimeSession", "SessionStatistics"]
 
 TContext = TypeVar("TContext")
 EventT = TypeVar("EventT")
+
+_NOT_ENTERED = "enter the session first: async with await runner.run() as session"
+_EVENT_CLASSES: tuple[Any, ...] = get_args(RealtimeSessionEvent)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,8 +120,7 @@ class RealtimeSession(Generic[TContext]):
         model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
         run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(agent, RealtimeAgent):
-            raise UserTypeError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+        _check_agent(agent)
         wrapper: RunContextWrapper[Any] = (
             cast("RunContextWrapper[Any]", context)
             if isinstance(context, RunContextWrapper)
@@ -158,11 +159,16 @@ class RealtimeSession(Generic[TContext]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         """Close the connection and end every task, within ``timeouts.close``, cancelled or not."""
-        assert self._lifespan is not None
-        return await self._lifespan.__aexit__(kind, error, traceback)
+        return await cast("Any", self._lifespan).__aexit__(kind, error, traceback)
 
     def __aiter__(self) -> EventStream[RealtimeSessionEvent]:
-        """Give the session's own reader, always the same: breaking off and iterating again goes on where it stopped."""
+        """Give the session's own reader, always the same: breaking off and iterating again goes on where it stopped.
+
+        Raises:
+            UserError: the session was not entered.
+        """
+        if self._lifespan is None:
+            raise UserError(_NOT_ENTERED)
         return self._events
 
     @overload
@@ -178,7 +184,7 @@ class RealtimeSession(Generic[TContext]):
             UserTypeError: something that is not an event class.
         """
         for kind in types:
-            if not isinstance(kind, type) or not kind.__module__.startswith("trio_realtime."):
+            if not any(kind is known for known in _EVENT_CLASSES):
                 raise UserTypeError(f"events() takes event classes, not {kind!r}")
         return self._hub.stream(types or None)
 
@@ -189,13 +195,12 @@ class RealtimeSession(Generic[TContext]):
         SessionClosed.
         """
         hub = self._hub
-        if hub.ended.is_set() or self._lifespan is None:
-            await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        if hub.ended.is_set() or hub.status == "connecting":
             return
-        with trio.CancelScope(shield=True):
-            with trio.move_on_after(hub.run_config.timeouts.close):
-                await hub.connection.aclose()
-        hub.finish(reason="the application closed the session")
+        hub.leave("the application closed the session")
+        await close_connection(hub, trio.current_time() + hub.run_config.timeouts.close)
+        hub.finish()
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
@@ -277,8 +282,9 @@ class RealtimeSession(Generic[TContext]):
             UserTypeError: ``audio`` is not bytes.
             SessionClosed: the session has ended.
         """
-        if not isinstance(audio, (bytes, bytearray, memoryview)):
-            raise UserTypeError(f"audio must be bytes, not {type(audio).__name__}")
+        given: Any = audio
+        if not isinstance(given, (bytes, bytearray, memoryview)):
+            raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
         _require_entered(self._hub)
         await self._hub.outbox.send(RealtimeModelSendAudio(audio=bytes(audio), commit=commit))
 
@@ -361,8 +367,7 @@ class RealtimeSession(Generic[TContext]):
             UserError: the agent or its tools are at fault.
             SessionClosed: the session has ended.
         """
-        if not isinstance(agent, RealtimeAgent):
-            raise UserTypeError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+        _check_agent(agent)
         _require_entered(self._hub)
         self._hub.check_open()
         await apply_agent(self._hub, agent)
@@ -396,16 +401,19 @@ class RealtimeSession(Generic[TContext]):
         _require_entered(hub)
         pending = hub.approvals.take(call_id)
         if pending is not None:
-            hub.wrapper.reject_tool(
-                pending.tool.name, call_id, always=always, rejection_message=rejection_message
-            )
+            hub.wrapper.reject_tool(pending.tool.name, call_id, always=always, rejection_message=rejection_message)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
 
 
+def _check_agent(agent: Any) -> None:
+    if not isinstance(agent, RealtimeAgent):
+        raise UserTypeError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+
+
 def _require_entered(hub: SessionHub) -> None:
     if hub.status == "connecting":
-        raise UserError("enter the session first: async with await runner.run() as session")
+        raise UserError(_NOT_ENTERED)
     hub.check_open()
 
 
@@ -420,7 +428,7 @@ def _user_input(message: RealtimeUserInput) -> RealtimeModelUserInput:
     for index, part in enumerate(checked.content):
         if isinstance(part, RealtimeUserInputText):
             parts.append(RealtimeModelInputTextContent(text=part.text))
-        elif isinstance(part, RealtimeUserInputImage) and part.image_url:
+        elif part.image_url:
             parts.append(RealtimeModelInputImageContent(image_url=part.image_url, detail=part.detail))
         else:
             raise UserError(f"message.content[{index}].image_url: must not be empty")
@@ -437,10 +445,11 @@ def _content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[dict
     if isinstance(content, str):
         return [{"type": _TEXT_PART[role], "text": content}]
     parts: list[dict[str, Any]] = []
-    for index, part in enumerate(content):
-        if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+    given: Any = content
+    for index, part in enumerate(given):
+        if not isinstance(part, Mapping) or not isinstance(cast("Any", part).get("type"), str):
             raise UserError(f"content[{index}] must be a dict with a 'type'")
-        parts.append(dict(part))
+        parts.append(dict(cast("Any", part)))
     if not parts:
         raise UserError("content must have at least one part")
     return parts

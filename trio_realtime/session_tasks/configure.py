@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from trio_realtime._structure import NOT_GIVEN
+from trio_realtime._structure import NOT_GIVEN, structure
 from trio_realtime.config import RealtimeModelConfig, RealtimePrompt, RealtimeSessionModelSettings
-from trio_realtime._structure import structure
 from trio_realtime.errors import RealtimeTimeoutError
+from trio_realtime.handoffs import enabled_handoffs
 from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import RealtimeModelSendSessionUpdate
 from trio_realtime.session_tasks.hub import ConfigWaiter, SessionHub
 from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_tools
-from trio_realtime.handoffs import enabled_handoffs
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["agent_settings", "apply_agent", "connect_settings"]
 
 
-async def agent_settings(
-    hub: SessionHub, agent: RealtimeAgent[Any]
-) -> tuple[RealtimeSessionModelSettings, AgentTools]:
+async def agent_settings(hub: SessionHub, agent: RealtimeAgent[Any]) -> tuple[RealtimeSessionModelSettings, AgentTools]:
     """Give the settings that ``agent`` means after the connection is made: the agent beats the run's settings.
 
     Raises:
@@ -52,8 +49,8 @@ async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentT
     initial = hub.model_config.initial_model_settings
     settings = settings.overlaid(initial)
     if initial.tools is not NOT_GIVEN or initial.handoffs is not NOT_GIVEN:
-        chosen = settings.tools if initial.tools is not NOT_GIVEN and settings.tools else tools.tools
-        handoffs = settings.handoffs if initial.handoffs is not NOT_GIVEN and settings.handoffs else tools.handoffs
+        chosen = tools.tools if initial.tools is NOT_GIVEN else initial.tools
+        handoffs = tools.handoffs if initial.handoffs is NOT_GIVEN else initial.handoffs
         tools = AgentTools(
             tools=tuple(await enabled_tools(chosen, hub.wrapper, hub.agent)),
             handoffs=tuple(await enabled_handoffs(handoffs, hub.wrapper, hub.agent)),
@@ -71,8 +68,11 @@ async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentT
     return config, tools
 
 
-async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> None:
+async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAgent[Any]:
     """Make ``agent`` the current one, once the server has confirmed its settings. Nothing changes otherwise.
+
+    Returns:
+        the agent that was current before.
 
     Raises:
         ConfigRejected: the server refused.
@@ -83,8 +83,9 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> None:
     async with hub.agent_lock:
         settings, tools = await agent_settings(hub, agent)
         await _configure(hub, settings)
-        hub.agent, hub.tools = agent, tools
+        before, hub.agent, hub.tools = hub.agent, agent, tools
         hub.follow_audio_format()
+        return before
 
 
 async def _configure(hub: SessionHub, settings: RealtimeSessionModelSettings) -> None:

@@ -7,6 +7,7 @@ session goes on meanwhile, and an interruption still overtakes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -33,8 +34,12 @@ class _Work:
 
     response: Response
     checks: dict[str, Check] = attrs.Factory(dict[str, Check])
-    hold: Hold | None = None
-    end: Callable[[Hold], None] | None = None
+    ends: list[tuple[Hold, Callable[[Hold], None]]] = attrs.field(factory=list[Any])
+
+    @property
+    def hold(self) -> Hold | None:
+        """What keeps back the end of the response and all that follows it."""
+        return self.ends[0][0] if self.ends else None
 
 
 class GuardrailRunner:
@@ -43,8 +48,8 @@ class GuardrailRunner:
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._wake, self._woken = trio.open_memory_channel[None](1)
-        self._work: dict[str, _Work] = {}
-        self._busy: str | None = None
+        self._work: dict[Response, _Work] = {}
+        self._busy: Response | None = None
 
     # -- the reader's side: synchronous ------------------------------------------------------------------------------
 
@@ -53,13 +58,15 @@ class GuardrailRunner:
         response = self._guarded(response_id)
         if response is not None:
             check = self._hub.gate.add(response_id, item_id, content_index, delta)
-            if check is not None:
-                self._add(response, check)
+            self._add(response, [] if check is None else [check])
+            self._catch_up(response)
 
     def feed_final(self, response_id: str, item_id: str, content_index: int, text: str) -> None:
         """Set the final words of a part."""
-        if self._guarded(response_id) is not None:
+        response = self._guarded(response_id)
+        if response is not None:
             self._hub.gate.replace(response_id, item_id, content_index, text)
+            self._catch_up(response)
 
     def finish(self, response: Response, end: Callable[[Hold], None]) -> bool:
         """End a response: hold back what follows if words of it are still to be checked.
@@ -72,21 +79,28 @@ class GuardrailRunner:
             whether ``end`` will be called.
         """
         checks = self._hub.gate.finish(response.response_id)
-        waits = response.response_id in self._work or self._busy == response.response_id
-        if response.tripped or self._hub.ended.is_set() or not (checks or waits):
+        waits = response in self._work or self._busy is response
+        if response.tripped or not (checks or waits):
             return False
-        work = self._work.setdefault(response.response_id, _Work(response))
-        for check in checks:
-            work.checks[check.item_id] = check
-        work.hold, work.end = self._hub.delivery.hold(), end
+        self._add(response, checks)
+        work = self._work.setdefault(response, _Work(response))
+        work.ends.append((self._hub.delivery.hold(), end))
         self._poke()
         return True
 
     def _guarded(self, response_id: str) -> Response | None:
-        response = self._hub.responses.get(response_id)
-        if response is None or response.tripped or not self._guardrails(response.agent):
+        hub = self._hub
+        response = hub.responses.get(response_id)
+        if response is not None:
+            return None if response.tripped or not self._guardrails(response.agent) else response
+        if not self._guardrails(hub.agent):
             return None
-        return response
+        return hub.responses.begin(response_id, hub.agent)  # a model that announces nothing is checked all the same
+
+    def _catch_up(self, response: Response) -> None:
+        """Check words that came after the end of their response at once: nothing would ask for it later."""
+        if not response.active:
+            self._add(response, self._hub.gate.finish(response.response_id))
 
     def _guardrails(self, agent: RealtimeAgent[Any]) -> list[OutputGuardrail[Any]]:
         """The agent's and the run's, each once."""
@@ -95,30 +109,33 @@ class GuardrailRunner:
             chosen.setdefault(id(guardrail), guardrail)
         return list(chosen.values())
 
-    def _add(self, response: Response, check: Check) -> None:
-        work = self._work.setdefault(response.response_id, _Work(response))
-        work.checks[check.item_id] = check  # the newest text holds all of the older one
-        self._poke()
+    def _add(self, response: Response, checks: Sequence[Check]) -> None:
+        for check in checks:
+            work = self._work.setdefault(response, _Work(response))
+            work.checks[check.item_id] = check  # the newest text holds all of the older one
+            self._poke()
 
     def _poke(self) -> None:
-        try:
+        with suppress(trio.WouldBlock):
             self._wake.send_nowait(None)
-        except trio.WouldBlock:
-            pass
 
     # -- the task ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Check whatever is to be checked, one response after another."""
-        async for _ in self._woken:
-            while self._work:
-                response_id = next(iter(self._work))
-                work = self._work.pop(response_id)
-                self._busy = response_id
-                try:
-                    await self._process(work)
-                finally:
-                    self._busy = None
+        """Check whatever is to be checked, one response after another, until cancelled; then hold nothing back."""
+        try:
+            async for _ in self._woken:
+                while self._work:
+                    self._busy = next(iter(self._work))
+                    work = self._work.pop(self._busy)
+                    try:
+                        await self._process(work)
+                    finally:
+                        self._busy = None
+                        self._let_go(work)
+        finally:
+            for work in self._work.values():
+                self._let_go(work)
 
     async def _process(self, work: _Work) -> None:
         for check in work.checks.values():
@@ -127,9 +144,12 @@ class GuardrailRunner:
             results = await self._check(work, check)
             if results:
                 self._trip(work, check, results)
-        if work.hold is not None and work.end is not None:
-            work.end(work.hold)
-            self._hub.delivery.release(work.hold)
+
+    def _let_go(self, work: _Work) -> None:
+        """Give the end that was held back, and what follows it."""
+        for hold, end in work.ends:
+            end(hold)
+            self._hub.delivery.release(hold)
 
     async def _check(self, work: _Work, check: Check) -> list[OutputGuardrailResult]:
         """Run every guardrail on a text and give the results that tripped."""
@@ -171,10 +191,7 @@ class GuardrailRunner:
         event = RealtimeGuardrailTripped(
             info=hub.info, guardrail_results=tuple(results), message=check.text, response_id=response.response_id
         )
-        if work.hold is None:
-            hub.publish(event, len(check.text))
-        else:
-            hub.delivery.publish_before(work.hold, event)
+        hub.publish_before(work.hold, event, len(check.text))
         if hub.ended.is_set():
             return
         newer = [other for other in hub.responses.active() if other is not response]

@@ -10,6 +10,7 @@ from trio_realtime.events import RealtimeHandoffEvent
 from trio_realtime.handoffs import Handoff
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.session_tasks.configure import apply_agent
+from trio_realtime.session_tasks.hub import describe_error
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
@@ -18,22 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["run_handoff"]
 
 
-async def run_handoff(
-    hub: SessionHub, call: RealtimeModelToolCallEvent, from_agent: RealtimeAgent[Any], handoff: Handoff
-) -> Answer:
+async def run_handoff(hub: SessionHub, call: RealtimeModelToolCallEvent, handoff: Handoff) -> Answer:
     """Hand over, and give the answer for the model. Whatever goes wrong leaves the agent as it is."""
     from trio_realtime.session_tasks.tool_runner import Answer
 
     try:
         target = await handoff.on_invoke_handoff(hub.wrapper, call.arguments)
-        if not isinstance(target, RealtimeAgent):
-            raise UserError(
-                f"the handoff {handoff.tool_name!r} must return a RealtimeAgent, not {type(target).__name__}"
-            )
-        await apply_agent(hub, target)
-    except SessionClosed:
-        raise
-    except Exception as error:  # noqa: BLE001  the user's own callback, bad arguments, a refusal
+        from_agent = await apply_agent(hub, _checked(target, handoff))
+    except Exception as error:
+        if isinstance(error, SessionClosed) and hub.status in {"closed", "ending"}:
+            raise
         hub.report(error)
         text = f"The handoff to {handoff.agent_name!r} failed: {_reason(error)}. You are still in charge."
         return Answer(text=text, value=text, error=error)
@@ -43,9 +38,16 @@ async def run_handoff(
     return Answer(text=text, value=text)
 
 
+def _checked(target: Any, handoff: Handoff) -> RealtimeAgent[Any]:
+    agent: RealtimeAgent[Any] = target
+    if not isinstance(target, RealtimeAgent):
+        raise UserError(f"the handoff {handoff.tool_name!r} must return a RealtimeAgent, not {type(target).__name__}")
+    return agent
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, ConfigRejected):
         return "the service refused its configuration"
     if isinstance(error, RealtimeTimeoutError):
         return "the service did not confirm its configuration"
-    return str(error) or type(error).__name__
+    return describe_error(error)

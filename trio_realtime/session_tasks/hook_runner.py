@@ -75,7 +75,7 @@ class HookRunner:
         if own := agent.hooks:
             self._call("on_interrupt", lambda: own.on_interrupt(wrapper, agent))
 
-    def error(self, error: BaseException) -> None:
+    def error(self, error: Any) -> None:
         """An error was reported."""
         wrapper, agent = self._hub.wrapper, self._hub.agent
         if run := self._hub.run_config.hooks:

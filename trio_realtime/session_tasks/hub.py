@@ -43,10 +43,18 @@ if TYPE_CHECKING:
     from trio_realtime.session_tasks.tool_runner import ToolRunner
     from trio_realtime.tools import AgentTools
 
-__all__ = ["SessionHub", "SessionStatus"]
+__all__ = ["ConfigWaiter", "SessionHub", "SessionStatus", "describe_error"]
 
 SessionStatus: TypeAlias = Literal["connecting", "connected", "reconnecting", "ending", "closed"]
 _ASIDE: Final = 64  # parts of out-of-band responses whose words are kept for their transcripts
+
+
+def describe_error(error: BaseException) -> str:
+    """Give an error's text, or at least its type: a user's own may have a text that cannot be made."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001
+        return type(error).__name__
 
 
 class ConfigWaiter:
@@ -65,10 +73,11 @@ class SessionHub:
     approvals: Approvals
     guardrails: GuardrailRunner
     tool_runner: ToolRunner
+    writer_done: trio.Event
 
     def __init__(
         self,
-        session: RealtimeSession,
+        session: RealtimeSession[Any],
         agent: RealtimeAgent[Any],
         wrapper: RunContextWrapper[Any],
         model_config: RealtimeModelConfig,
@@ -93,7 +102,9 @@ class SessionHub:
         self.config_waiters: dict[str, ConfigWaiter] = {}
         self.status: SessionStatus = "connecting"
         self.ended = trio.Event()
-        self.failure: BaseException | None = None
+        self.closing: trio.Event | None = None
+        self.leaving: str | None = None
+        self.failure: Exception | None = None
         self.failure_seen = False
         self.handle: Callable[[RealtimeModelEvent], None] = lambda _: None
         self.stop_tools: Callable[[], None] = lambda: None
@@ -109,6 +120,19 @@ class SessionHub:
         stream: EventStream[Any] = EventStream(buffer, self._given, self._seen)
         self.delivery.add(stream)
         return stream
+
+    def publish_first(self, event: RealtimeSessionEvent) -> None:
+        """Give an event to the application before everything that waits."""
+        self.events_published += 1
+        self.delivery.publish_first(event)
+
+    def publish_before(self, hold: Hold | None, event: RealtimeSessionEvent, size: int = 0) -> None:
+        """Give an event to the application before what ``hold`` keeps back; None holds nothing."""
+        if hold is None:
+            self.publish(event, size)
+        else:
+            self.events_published += 1
+            self.delivery.publish_before(hold, event, size)
 
     def _given(self, event: RealtimeAudio, now: float) -> None:
         length = self.playback.format.duration_ms(len(event.audio.data))
@@ -141,13 +165,9 @@ class SessionHub:
             )
         )
 
-    def report(self, error: BaseException, received_at: float | None = None, *, before: Hold | None = None) -> None:
+    def report(self, error: Any, received_at: float | None = None, *, before: Hold | None = None) -> None:
         """Tell the application and the hooks of an error that does not end the session."""
-        event = RealtimeError(info=self.info, error=error, received_at=received_at)
-        if before is None:
-            self.publish(event)
-        else:
-            self.delivery.publish_before(before, event)
+        self.publish_before(before, RealtimeError(info=self.info, error=error, received_at=received_at))
         self.hooks.error(error)
 
     def out_of_band_words(self, item_id: str, content_index: int, delta: str) -> str:
@@ -173,7 +193,7 @@ class SessionHub:
         now = trio.current_time()
         state = self.tracker.get_state() if self.tracker is not None else None
         playing, points = self.playback.interrupt(now, response_id=response_id, tracker=state)
-        active = self.responses.silence(response_id)
+        stopped = self.responses.silence(response_id)
         self.delivery.purge_audio(response_id)
         if playing is not None:
             self.responses.silence(playing.response_id)
@@ -183,10 +203,10 @@ class SessionHub:
                 content_index=playing.content_index,
                 response_id=playing.response_id,
             )
-            self.delivery.publish_first(event)
+            self.publish_first(event)
             if self.tracker is not None:
                 self.tracker.on_interrupted()
-        if playing is not None or active:
+        if playing is not None or stopped:
             self.hooks.interrupt()
         return RealtimeModelSendInterrupt(
             response_id=response_id, force_response_cancel=cancel, playback_only=not cancel, truncations=points
@@ -200,16 +220,22 @@ class SessionHub:
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
-    def finish(self, failure: BaseException | None = None, *, reason: str | None = None) -> None:
+    def leave(self, reason: str) -> None:
+        """Note that the application ends the session, so that what follows is known to come from that."""
+        if not self.ended.is_set():
+            self.status = "ending"
+            self.leaving = self.leaving or reason
+
+    def finish(self, failure: Exception | None = None, *, reason: str | None = None) -> None:
         """End the session: the first cause counts. What was delivered before stays readable."""
         if self.ended.is_set():
             return
-        self.failure = failure
-        self.status = "closed"
-        if reason is None and failure is not None:
-            reason = str(failure) or type(failure).__name__
-        self.publish(RealtimeConnectionEvent(info=self.info, status="closed", reason=reason))
         self.ended.set()
+        self.failure, self.status = failure, "closed"
+        reason = (self.leaving or reason) if failure is None else describe_error(failure)
+        self.events_published += 1
+        # not publish(): if this is one event too many, the session ends in any case
+        self.delivery.publish(RealtimeConnectionEvent(info=self.info, status="closed", reason=reason))
         self.delivery.finish(failure)
         self.outbox.close(failure)
         for waiter in self.config_waiters.values():
@@ -217,6 +243,13 @@ class SessionHub:
             waiter.answered.set()
         self.responses.release_waiters()
         self.stop_tools()
+
+    def fail(self, failure: Exception) -> None:
+        """End the session with a failure; if it has ended already, and well, keep the failure for who leaves it."""
+        if not self.ended.is_set():
+            self.finish(failure)
+        elif self.failure is None:
+            self.failure = failure
 
     def closed_error(self, cause: BaseException | None) -> SessionClosed:
         """Make the error of a call that comes after the end."""
@@ -230,7 +263,7 @@ class SessionHub:
         Raises:
             SessionClosed: it has ended.
         """
-        if self.ended.is_set() or self.status in ("closed", "ending"):
+        if self.status in ("closed", "ending"):
             raise self.closed_error(self.failure)
 
     # -- configuration -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from math import inf
+from typing import Any, cast
 
 import trio
 
@@ -177,7 +178,7 @@ def _start(hub: SessionHub, nursery: trio.Nursery) -> _Services:
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
+        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield from _leaves(member)
     else:
         yield error
@@ -235,4 +236,6 @@ def _without_cancellation(error: BaseException) -> BaseException | None:
     """Nobody outside has cancelled: a cancellation was of a scope inside, which has ended, and goes no further."""
     if isinstance(error, trio.Cancelled):
         return None
-    return error.split(trio.Cancelled)[1] if isinstance(error, BaseExceptionGroup) else error
+    group: Any = error
+    cancelled = any(isinstance(leaf, trio.Cancelled) for leaf in _leaves(error))
+    return cast("BaseException | None", group.split(trio.Cancelled)[1]) if cancelled else error

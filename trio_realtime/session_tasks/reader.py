@@ -222,7 +222,9 @@ class ModelEventHandler:
         self._transcript("assistant", event, "", text, final=True)
         hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
 
-    def _transcript(self, role: Any, event: Any, delta: str, text: str, *, final: bool = False, error: Any = None) -> None:
+    def _transcript(
+        self, role: Any, event: Any, delta: str, text: str, *, final: bool = False, error: Any = None
+    ) -> None:
         hub = self._hub
         words = RealtimeTranscript(
             info=hub.info,
@@ -297,13 +299,10 @@ class ModelEventHandler:
             error = ServerError(
                 (fault and fault.message) or "the response failed",
                 type=(fault and fault.type) or "",
-                code=fault and fault.code,
+                code=fault.code if fault else None,
             )
             hub.report(error, end.received_at, before=before)
-        if before is None:
-            hub.publish(end)
-        else:
-            hub.delivery.publish_before(before, end)
+        hub.publish_before(before, end)
         hub.hooks.agent_end(end.agent, output)
 
     def _output(self, response: Response) -> str:
@@ -365,8 +364,10 @@ class ModelEventHandler:
         hub = self._hub
         playing, _ = hub.playback.interrupt(trio.current_time())
         hub.responses.silence(None)
+        if playing is not None:
+            hub.responses.silence(playing.response_id)
         hub.delivery.purge_audio(None)
-        hub.delivery.publish_first(
+        hub.publish_first(
             RealtimeAudioInterrupted(
                 info=hub.info,
                 item_id=event.item_id,
@@ -392,9 +393,7 @@ class ModelEventHandler:
     # -- the connection ----------------------------------------------------------------------------------------------
 
     def _rate_limits(self, event: RealtimeModelRateLimitsEvent) -> None:
-        limits = RealtimeRateLimits(
-            info=self._hub.info, rate_limits=event.rate_limits, received_at=event.received_at
-        )
+        limits = RealtimeRateLimits(info=self._hub.info, rate_limits=event.rate_limits, received_at=event.received_at)
         self._hub.publish(limits)
 
     def _dtmf(self, event: RealtimeModelDtmfEvent) -> None:
@@ -426,5 +425,3 @@ def _raw_size(event: RealtimeModelEvent) -> int:
     if isinstance(event, RealtimeModelRawServerEvent):
         return 2048  # an estimate: measuring would mean encoding it again
     return 0
-
-

@@ -45,6 +45,7 @@ class ResponseBook:
 
     def __init__(self) -> None:
         self._responses: dict[str, Response] = {}
+        self._silenced: dict[str, None] = {}  # ids that no response began with, or not yet
         self._released = False
 
     def get(self, response_id: str) -> Response | None:
@@ -52,10 +53,11 @@ class ResponseBook:
         return self._responses.get(response_id)
 
     def begin(self, response_id: str, agent: RealtimeAgent[Any], *, default_conversation: bool = True) -> Response:
-        """Note that a response has begun; the same id twice is one response."""
+        """Note that a response has begun; the same id twice is one response, unless the model has no ids."""
         response = self._responses.get(response_id)
-        if response is None or not response.active:
-            response = Response(response_id, agent, default_conversation)
+        if response is None or not response.active or not response_id:
+            silenced = response_id in self._silenced
+            response = Response(response_id, agent, default_conversation, silenced=silenced)
             self._responses[response_id] = response
             self._prune()
         return response
@@ -74,26 +76,42 @@ class ResponseBook:
     def is_silenced(self, response_id: str) -> bool:
         """Say whether audio of a response must not be delivered."""
         response = self._responses.get(response_id)
-        return response is not None and response.silenced
+        return response_id in self._silenced if response is None else response.silenced
 
     def silence(self, response_id: str | None) -> list[Response]:
-        """Let no more audio of a response through (None: of all that are active); give those that are active."""
+        """Let no more audio of a response through (None: of all that are active).
+
+        Returns:
+            those that were active and could be heard until now.
+        """
+        response = self._responses.get(response_id or "")
         if response_id is None:
             chosen = self.active()
+        elif response is not None:
+            chosen = [response]
         else:
-            response = self._responses.get(response_id)
-            chosen = [] if response is None else [response]
+            chosen = []
+            self._tombstone(response_id)
+        stopped = [response for response in chosen if response.active and not response.silenced]
         for response in chosen:
             response.silenced = True
-        return [response for response in chosen if response.active]
+        return stopped
 
-    async def wait_ended(self, response_id: str) -> None:
-        """Wait until a response has ended. A checkpoint."""
+    def _tombstone(self, response_id: str) -> None:
+        """Remember an id that nobody announced; a model without ids has nothing to be remembered by."""
+        if response_id:
+            self._silenced[response_id] = None
+            if len(self._silenced) > _KEPT:
+                del self._silenced[next(iter(self._silenced))]
+
+    async def wait_ended(self, response_id: str) -> bool:
+        """Wait until a response has ended. A checkpoint. False if nothing is to be waited for, or never will be."""
         response = self._responses.get(response_id)
-        if response is None or self._released:
+        if response is None or not response.active or self._released:
             await trio.lowlevel.checkpoint()
-        else:
-            await response.ended.wait()
+            return False
+        await response.ended.wait()
+        return not self._released
 
     def release_waiters(self) -> None:
         """Wake whoever waits for the end of a response: the session has ended."""
@@ -103,5 +121,5 @@ class ResponseBook:
 
     def _prune(self) -> None:
         if len(self._responses) > _KEPT:
-            for key in [key for key, response in self._responses.items() if not response.active][:-_KEPT // 2]:
+            for key in [key for key, response in self._responses.items() if not response.active][: -_KEPT // 2]:
                 del self._responses[key]

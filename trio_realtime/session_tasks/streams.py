@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast
+from weakref import ref
 
 import attrs
 import trio
@@ -26,7 +27,9 @@ class EventStream(Generic[EventT_co]):
     before that was given; if the session failed, its exception is raised then.
     """
 
-    def __init__(self, buffer: EventBuffer, given: Callable[[RealtimeAudio, float], None], failed: Callable[[], None]) -> None:
+    def __init__(
+        self, buffer: EventBuffer, given: Callable[[RealtimeAudio, float], None], failed: Callable[[], None]
+    ) -> None:
         self._buffer = buffer
         self._given = given
         self._failed = failed
@@ -62,9 +65,10 @@ class EventStream(Generic[EventT_co]):
         if self._room:
             self._room.unpark_all()
         self._seq += 1
+        first_given = event.seq == 0
         event = _numbered(event, self._seq)
-        if isinstance(event, RealtimeAudio):
-            self._given(event, trio.current_time())
+        if first_given and isinstance(event, RealtimeAudio):
+            self._given(event, trio.current_time())  # once, however many readers there are
         return cast("EventT_co", event)
 
     def _end(self) -> None:
@@ -93,6 +97,11 @@ class EventStream(Generic[EventT_co]):
             self.wake()
             self._room.unpark_all()
 
+    def purge_audio(self, response_id: str | None) -> None:
+        """Remove undelivered audio of a response; None for all."""
+        self._buffer.purge_audio(response_id)
+        self._room.unpark_all()
+
     async def wait_for_room(self) -> None:
         """Wait until the buffer is within its bounds."""
         while self._buffer.is_full() and not self._ended:
@@ -108,42 +117,44 @@ def _numbered(event: RealtimeSessionEvent, seq: int) -> RealtimeSessionEvent:
 
 
 class Delivery:
-    """All readers of a session."""
+    """All readers of a session. A reader that the application has let go of is forgotten."""
 
     def __init__(self) -> None:
-        self._streams: list[EventStream[Any]] = []
+        self._streams: list[ref[EventStream[Any]]] = []
         self._ended = False
         self._failure: BaseException | None = None
 
     def add(self, stream: EventStream[Any]) -> None:
         """Begin to feed a reader."""
-        self._streams.append(stream)
+        self._streams.append(ref(stream, self._streams.remove))
         if self._ended:
             stream.finish(self._failure)
 
     @property
     def streams(self) -> tuple[EventStream[Any], ...]:
         """The readers, the session's own first."""
-        return tuple(self._streams)
+        # a tuple first: a reader that goes meanwhile changes the list
+        return tuple(stream for reference in tuple(self._streams) if (stream := reference()) is not None)
 
     def wants(self, kind: type[RealtimeSessionEvent]) -> bool:
         """Say whether any reader selects events of that class."""
-        return any(stream.buffer.wants(kind) for stream in self._streams)
+        return any(stream.buffer.wants(kind) for stream in self.streams)
 
     def publish(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
         """Give an event to every reader that selects it; say what one of them has too much of."""
         overflow: Overflow | None = None
         if self._ended:
             return None
-        for stream in self._streams:
+        for stream in self.streams:
             if stream.buffer.wants(type(event)):
-                overflow = stream.buffer.put(event, size, audio_ms) or overflow
+                full = stream.buffer.put(event, size, audio_ms)
+                overflow = overflow if overflow == "control" else full or overflow
                 stream.wake()
         return overflow
 
     def publish_first(self, event: RealtimeSessionEvent) -> None:
         """Give an event before everything that waits."""
-        for stream in self._streams:
+        for stream in self.streams:
             if stream.buffer.wants(type(event)):
                 stream.buffer.put_first(event)
                 stream.wake()
@@ -151,36 +162,36 @@ class Delivery:
     def hold(self) -> Hold:
         """Keep back everything that comes from now on."""
         hold = Hold()
-        for stream in self._streams:
+        for stream in self.streams:
             stream.buffer.hold(hold)
         return hold
 
-    def publish_before(self, hold: Hold, event: RealtimeSessionEvent) -> None:
+    def publish_before(self, hold: Hold, event: RealtimeSessionEvent, size: int = 0) -> None:
         """Give an event before what ``hold`` keeps back."""
-        for stream in self._streams:
+        for stream in self.streams:
             if stream.buffer.wants(type(event)):
-                stream.buffer.insert_before(hold, [(event, 0)])
+                stream.buffer.insert_before(hold, [(event, size)])
                 stream.wake()
 
     def release(self, hold: Hold) -> None:
         """Let go what ``hold`` keeps back."""
         hold.released = True
-        for stream in self._streams:
+        for stream in self.streams:
             stream.wake()
 
     def purge_audio(self, response_id: str | None) -> None:
         """Remove undelivered audio of a response; None for all."""
-        for stream in self._streams:
-            stream.buffer.purge_audio(response_id)
+        for stream in self.streams:
+            stream.purge_audio(response_id)
 
     async def wait_for_room(self) -> None:
         """Wait until every reader that somebody iterates is within its bounds."""
-        for stream in self._streams:
+        for stream in self.streams:
             if stream.buffer.begun:
                 await stream.wait_for_room()
 
     def finish(self, failure: BaseException | None) -> None:
         """End every reader after what it has."""
         self._ended, self._failure = True, failure
-        for stream in self._streams:
+        for stream in self.streams:
             stream.finish(failure)

@@ -67,10 +67,12 @@ async def _ask(
         received_at=call.received_at,
     )
     hub.publish(event)
-    with trio.move_on_after(float("inf") if seconds is None else seconds):
-        await decided.wait()
-        return True
-    hub.approvals.drop(call.call_id)
+    try:
+        with trio.move_on_after(float("inf") if seconds is None else seconds):
+            await decided.wait()
+            return True
+    finally:
+        hub.approvals.drop(call.call_id)
     message = f"nobody approved the call of {tool.name!r} within {seconds:g} seconds"
     hub.report(RealtimeTimeoutError(message, name="approval", seconds=seconds or 0.0))
     return False

@@ -1,16 +1,18 @@
 """The tool runner: every call of the model gets exactly one output, whatever happens on the way.
 
 A call is a task of its own. Its way is: approval, input guardrails, the tool, output guardrails, the output to the
-model, ``tool_end``. A failure on the way becomes the output and an event; only a tool marked ``fatal`` ends the session.
+model, ``tool_end``. A failure on the way becomes the output and an event; only a tool marked ``fatal`` ends the
+session.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import trio
 
+from trio_realtime.context import RunContextWrapper
 from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClosed
 from trio_realtime.events import RealtimeHistoryUpdated, RealtimeToolEnd, RealtimeToolStart
 from trio_realtime.handoffs import Handoff
@@ -21,6 +23,7 @@ from trio_realtime.session_tasks.tool_approval import wait_for_approval
 from trio_realtime.tools import (
     FunctionTool,
     ToolContext,
+    ToolResult,
     default_tool_error_function,
     invoke_function_tool,
     is_tool_enabled,
@@ -113,13 +116,17 @@ class ToolRunner:
     async def _handle(self, call: ToolCall) -> None:
         hub = self._hub
         try:
-            target = call.tools.find(call.event.name)
-            if target is not None and not await is_tool_enabled(target, hub.wrapper, call.agent):
-                target = None
+            try:
+                target = await self._find(call)
+            except Exception as error:  # noqa: BLE001  the user's own is_enabled
+                hub.report(error, call.event.received_at)
+                text = _failure_text(hub.wrapper, error)
+                await self._send_output(call, Answer(text=text, value=text, error=error))
+                return
             if target is None:
                 await self._answer_unknown(call)
             elif isinstance(target, Handoff):
-                answer = await run_handoff(hub, call.event, call.agent, target)
+                answer = await run_handoff(hub, call.event, target)
                 await self._send_output(call, answer)
             else:
                 await self._answer_tool(call, target)
@@ -130,23 +137,31 @@ class ToolRunner:
             failure.__cause__ = error
             hub.finish(failure)
 
+    async def _find(self, call: ToolCall) -> FunctionTool | Handoff | None:
+        """Give what the call names, if it is there and enabled now."""
+        target = call.tools.find(call.event.name)
+        if target is None or await is_tool_enabled(target, self._hub.wrapper, call.agent):
+            return target
+        return None
+
     async def _answer_unknown(self, call: ToolCall) -> None:
         """The model named a tool that is not there: tell it which ones are."""
         names = [tool.name for tool in call.tools.tools] + [handoff.tool_name for handoff in call.tools.handoffs]
         text = f"There is no tool named {call.event.name!r}. The tools are: {', '.join(names) or 'none'}."
-        self._hub.report(ModelBehaviorError(f"the model called {call.event.name!r}: no such tool", call_id=call.event.call_id))
+        message = f"the model called {call.event.name!r}: no such tool"
+        self._hub.report(ModelBehaviorError(message, call_id=call.event.call_id), call.event.received_at)
         await self._send_output(call, Answer(text=text, value=text))
 
     async def _answer_tool(self, call: ToolCall, tool: FunctionTool) -> None:
         hub, event = self._hub, call.event
-        context = ToolContext.from_agent_context(
+        context: ToolContext[Any] = ToolContext[Any].from_agent_context(
             hub.wrapper,
             event.call_id,
             event,
             call.agent,
             tool_name=tool.name,
             tool_arguments=event.arguments,
-            session=hub.session,
+            session=cast("Any", hub.session),
         )
         answer = await self._run_tool(call, tool, context)
         await self._send_output(call, answer)
@@ -185,7 +200,7 @@ class ToolRunner:
         except Exception as error:  # noqa: BLE001  the user's own: it becomes the output
             if not tool.fatal:
                 self._hub.report(error)
-            text = default_tool_error_function(context, error)
+            text = _failure_text(context, error)
             return Answer(text=text, value=text, error=error, fatal=tool.fatal, respond=not tool.fatal)
 
     async def _invoke(self, call: ToolCall, tool: FunctionTool, context: ToolContext[Any]) -> Answer:
@@ -200,26 +215,31 @@ class ToolRunner:
         hub.publish(start)
         hub.hooks.tool_start(context, call.agent, tool)
         timeout = hub.run_config.tool_execution.default_timeout
-        value = await invoke_function_tool(tool, context, call.event.arguments, default_timeout=timeout)
+        result = await invoke_function_tool(tool, context, call.event.arguments, default_timeout=timeout)
+        respond = tool_respond(result)
+        value: Any = cast("Any", result).value if isinstance(result, ToolResult) else result
         replacement = await run_tool_output_guardrails(tool, context, call.agent, value)
-        respond = tool_respond(value)
         if replacement is not None:
             return Answer(text=replacement, value=replacement, respond=respond, error=context.error)
-        return Answer(
-            text=tool_output_text(value),
-            value=getattr(value, "value", value) if not respond else value,
-            respond=respond,
-            error=context.error,
-        )
+        return Answer(text=tool_output_text(value), value=value, respond=respond, error=context.error)
 
     async def _send_output(self, call: ToolCall, answer: Answer) -> None:
         """Give the model its output, and ask it to go on if this is the last one of its batch."""
         hub, event = self._hub, call.event
         with trio.move_on_after(hub.run_config.timeouts.response or float("inf")):
-            while (response_id := hub.ledger.must_wait(event.call_id)) is not None and not hub.ended.is_set():
-                await hub.responses.wait_ended(response_id)
+            while (response_id := hub.ledger.must_wait(event.call_id)) is not None:
+                if not await hub.responses.wait_ended(response_id):
+                    break  # nobody will say that it ends
         respond = hub.ledger.answer(event.call_id, respond=answer.respond)
         output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond)
         await hub.outbox.send(output)
         if hub.conversation.complete_call(event.call_id, answer.text) is not None:
             hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+
+
+def _failure_text(context: RunContextWrapper[Any], error: Exception) -> str:
+    """Tell the model of a failure, whatever the exception is."""
+    try:
+        return default_tool_error_function(context, error)
+    except Exception:  # noqa: BLE001  an exception whose text cannot be made
+        return f"An error occurred while the tool was running: {type(error).__name__}."

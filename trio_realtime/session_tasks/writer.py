@@ -8,6 +8,7 @@ interruption, a deferred request) goes first; it is short, because only the sess
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -70,10 +71,10 @@ class Outbox:
             SessionClosed: the session has ended.
             AgentsException: the connection refused the event.
         """
-        command = Command(event, trio.Event())
+        done = trio.Event()
+        command = Command(event, done)
         await self._hand_over(command)
-        assert command.done is not None
-        await command.done.wait()
+        await done.wait()
         if command.error is not None:
             raise command.error
 
@@ -91,10 +92,8 @@ class Outbox:
         if self._closed:
             return
         self._urgent.append(Command(event))
-        try:
+        with suppress(trio.WouldBlock):
             self._send.send_nowait(None)  # wakes an idle writer; a busy one looks here before it waits
-        except trio.WouldBlock:
-            pass
 
     async def next(self, deadline: float) -> Command | None:
         """Give the writer its next command; None when ``deadline`` has passed or an urgent one may have come.

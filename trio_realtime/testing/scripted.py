@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from trio_realtime.config import RealtimeModelConfig
-from trio_realtime.errors import SessionClosed
+from trio_realtime.errors import RealtimeConnectionError, SessionClosed
 from trio_realtime.model import RealtimeConnection, RealtimeModel
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendEvent
@@ -146,6 +146,8 @@ class ScriptedRealtimeModel(RealtimeModel):
         self.connect_calls.append(RealtimeConnectCall(safe, config.api_key is not None, config.headers is not None))
         if self._connect_error is not None:
             raise self._connect_error
+        if self.connected:
+            raise RealtimeScriptError("a scripted model serves one session at a time")
         self._connection = _ScriptedConnection(self)
         self._connection.put(*self._connect_events)
         self.connected, self.closed = True, False
@@ -218,6 +220,8 @@ class _ScriptedConnection(RealtimeConnection):
 
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
         await trio.lowlevel.checkpoint()
+        if self._ended:
+            raise RealtimeConnectionError("the scripted connection has ended")
         self.put(*self._model.take(event))
 
     async def __anext__(self) -> RealtimeModelEvent:
