@@ -116,7 +116,7 @@ def _tuple(tp: Any) -> Hook:
 
 def _attrs_class(cls: type) -> Hook:
     attrs.resolve_types(cast("Any", cls))
-    inner: Any = cattrs.gen.make_dict_structure_fn(cls, _converter)
+    inner = cast("Hook", cattrs.gen.make_dict_structure_fn(cls, _converter))
 
     def hook(value: Any, _: Any) -> Any:
         if not _is_dict(value):
@@ -186,6 +186,7 @@ def explain(tp: Any, value: Any) -> Explanation | None:
 
 
 def _explain_fields(cls: type, value: dict[str, Any]) -> Explanation | None:
+    attrs.resolve_types(cast("Any", cls))  # the hook may not have been made yet; a second time costs nothing
     for field in attrs.fields(cast("Any", cls)):
         if field.name in value:
             if (found := explain(field.type, value[field.name])) is not None:
