@@ -49,7 +49,8 @@ class Walk:
     Attributes:
         steps: how many steps the scenario took.
         cancelled: it was cancelled before its end.
-        close_codes: how the server saw its connections end.
+        close_codes: how the server saw the connections end on which it had received anything: one that was given up
+            while it was being made has no close frame.
         seconds: how long it took to be gone.
     """
 
@@ -92,7 +93,7 @@ def walk(scenario: Scenario, make_server: Callable[[], LocalServer], k: int | No
                 while trio.lowlevel.current_statistics().tasks_living > before:
                     await trio.sleep(0.1)
             servers.cancel_scope.cancel()
-            codes = tuple(connection.close_code for connection in server.connections)
+            codes = tuple(connection.close_code for connection in server.connections if connection.received)
             return Walk(cancel_at.steps, scope.cancelled_caught, codes, gone - began)
 
     result: Walk = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0), instruments=[cancel_at])
