@@ -22,6 +22,7 @@ from trio_realtime import (
     RealtimeRunHooks,
     RealtimeRunner,
     RealtimeTimeoutError,
+    RealtimeTranscript,
     ServerError,
     SessionClosed,
     ToolGuardrailFunctionOutput,
@@ -652,3 +653,38 @@ async def test_need_39_an_approval_that_never_comes_is_a_rejection(autojump_cloc
         assert trio.current_time() - asked == pytest.approx(30, abs=1)
         assert [call_id for call_id, _ in outputs(server)] == ["c1"]
         assert isinstance(of(events, "error")[0].error, RealtimeTimeoutError)
+
+
+async def test_need_39_a_call_that_waits_does_not_hold_up_the_others(autojump_clock):
+    @function_tool(needs_approval=True)
+    async def pay(amount: int) -> str:
+        return "paid"
+
+    engine = ScriptEngine(
+        [
+            [CallTool("get_weather", {"city": "Oslo"}, "c1"), Pause(1), CallTool("pay", {"amount": 5}, "c2"), Pause(1)],
+            Say("It is sunny; the payment waits."),
+            Say("It is paid."),
+        ]
+    )
+    async with talk(engine, agent=make_agent(tools=[get_weather, pay])) as (session, server):
+        await session.send_message("Weather, and pay")
+        await collect(session, "transcript", text="It is sunny; the payment waits.", final=True)
+        assert [call_id for call_id, _ in outputs(server)] == ["c1"]
+        await session.approve_tool_call("c2")
+        await collect(session, "transcript", text="It is paid.", final=True)
+        assert outputs(server) == [("c1", "It is sunny in Oslo."), ("c2", "paid")]
+
+
+async def test_need_9_an_application_without_audio_loses_no_items_to_an_interruption(autojump_clock):
+    async with talk(ScriptEngine([Say("A long story. " * 20)]), pace=4.0) as (session, server):
+        words = session.events(RealtimeTranscript)
+        await session.send_message("Tell")
+        async for event in words:
+            if event.role == "assistant":
+                break
+        await session.interrupt()
+        await server.wait_received("response.cancel")
+        await trio.sleep(5)
+        assert count(server, "conversation.item.delete") == 0
+        assert len(session.history) == 2

@@ -49,7 +49,7 @@ class RealtimeRunner(Generic[TContext]):
             raise UserTypeError(f"model must be a RealtimeModel, not {type(model).__name__}")
         self._agent = starting_agent
         self._model = model if model is not None else OpenAIRealtimeWebSocketModel()
-        self._config = structure(config or {}, RealtimeRunConfig, name="config")
+        self._config = structure({} if config is None else config, RealtimeRunConfig, name="config")
 
     async def run(
         self,
@@ -75,5 +75,5 @@ class RealtimeRunner(Generic[TContext]):
         await trio.lowlevel.checkpoint()
         if history is not None or resume is not None:
             raise UserError("beginning with a history, or resuming, is not built yet")
-        config = structure(model_config or {}, RealtimeModelConfig, name="model_config")
+        config = structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config")
         return RealtimeSession(self._model, self._agent, context, config, self._config)

@@ -131,8 +131,8 @@ class RealtimeSession(Generic[TContext]):
             cast("RealtimeSession[Any]", self),
             agent,
             wrapper,
-            structure(model_config or {}, RealtimeModelConfig, name="model_config"),
-            structure(run_config or {}, RealtimeRunConfig, name="config"),
+            structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config"),
+            structure({} if run_config is None else run_config, RealtimeRunConfig, name="config"),
         )
         self._events = self._hub.stream(None)
         self._live = LiveModel(self._hub)

@@ -90,8 +90,8 @@ class SessionHub:
         self.model_config = model_config
         self.run_config = run_config
         self.conversation = Conversation()
-        self.playback = Playback(PCM16)
         self.tracker: RealtimePlaybackTracker | None = model_config.playback_tracker
+        self.playback = Playback(PCM16, tracked=self.tracker is not None)
         self.gate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)
         self.ledger = ToolCallLedger()
         self.responses = ResponseBook()
@@ -209,7 +209,16 @@ class SessionHub:
         if playing is not None or stopped:
             self.hooks.interrupt()
         return RealtimeModelSendInterrupt(
-            response_id=response_id, force_response_cancel=cancel, playback_only=not cancel, truncations=points
+            response_id=response_id,
+            force_response_cancel=cancel,
+            playback_only=not cancel,
+            truncations=points if self._plays_audio() else (),
+        )
+
+    def _plays_audio(self) -> bool:
+        """Say whether anybody takes audio: an application that only reads transcripts has no heard point to cut at."""
+        return self.tracker is not None or any(
+            stream.buffer.begun and stream.buffer.wants(RealtimeAudio) for stream in self.delivery.streams
         )
 
     def follow_audio_format(self) -> None:

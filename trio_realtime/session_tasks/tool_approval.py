@@ -10,6 +10,7 @@ from trio_realtime.errors import RealtimeTimeoutError
 from trio_realtime.events import RealtimeToolApprovalRequired
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.session_tasks.approvals import PendingApproval
+from trio_realtime.session_tasks.writer import go_on_request
 from trio_realtime.tools import FunctionTool, ToolContext, rejection_text, tool_needs_approval
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ async def _ask(
         call_id=call.call_id, tool=tool, agent=agent, arguments=call.arguments, since=trio.current_time()
     )
     decided = hub.approvals.add(pending)
-    hub.ledger.suspend(call.call_id)
+    go_on = hub.ledger.suspend(call.call_id)
     event = RealtimeToolApprovalRequired(
         info=hub.info,
         agent=agent,
@@ -67,6 +68,8 @@ async def _ask(
         received_at=call.received_at,
     )
     hub.publish(event)
+    if go_on:  # the other calls of the response have their outputs already
+        await hub.outbox.send(go_on_request())
     try:
         with trio.move_on_after(float("inf") if seconds is None else seconds):
             await decided.wait()

@@ -7,6 +7,7 @@ session.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -17,7 +18,11 @@ from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClose
 from trio_realtime.events import RealtimeHistoryUpdated, RealtimeToolEnd, RealtimeToolStart
 from trio_realtime.handoffs import Handoff
 from trio_realtime.model_events import RealtimeModelToolCallEvent
-from trio_realtime.model_inputs import RealtimeModelSendToolOutput
+from trio_realtime.model_inputs import (
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendToolOutput,
+)
 from trio_realtime.session_tasks.handoff_runner import run_handoff
 from trio_realtime.session_tasks.tool_approval import wait_for_approval
 from trio_realtime.tools import (
@@ -78,6 +83,7 @@ class ToolRunner:
         self._hub = hub
         self._send, self._receive = trio.open_memory_channel[ToolCall](_WAITING)
         limit = hub.run_config.tool_execution.max_concurrency
+        self._nursery: trio.Nursery | None = None
         self._limiter = None if limit is None else trio.CapacityLimiter(limit)
 
     def submit(self, event: RealtimeModelToolCallEvent) -> None:
@@ -101,17 +107,31 @@ class ToolRunner:
             failure = ModelBehaviorError(f"more than {_WAITING} tool calls wait to be run", call_id=event.call_id)
             hub.finish(failure)
 
+    def go_on(self) -> None:
+        """Ask the model for a response: a batch is complete, and no output of it is left to ask with. Does not wait."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._go_on, name="tools: response")
+
+    async def _go_on(self) -> None:
+        message = RealtimeModelRawClientMessage(type="response.create")
+        with suppress(SessionClosed):  # senders take turns, so that this comes after the outputs
+            await self._hub.outbox.send(RealtimeModelSendRawMessage(message=message))
+
     async def run(self) -> None:
         """Run calls until cancelled: side by side, or one by one if the configuration says so."""
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             self._hub.stop_tools = nursery.cancel_scope.cancel
-            if self._hub.ended.is_set():
-                return
-            async for call in self._receive:
-                if self._hub.run_config.async_tool_calls:
-                    nursery.start_soon(self._handle, call, name=f"tool {call.event.name}")
-                else:
-                    await self._handle(call)
+            try:
+                if self._hub.ended.is_set():
+                    return
+                async for call in self._receive:
+                    if self._hub.run_config.async_tool_calls:
+                        nursery.start_soon(self._handle, call, name=f"tool {call.event.name}")
+                    else:
+                        await self._handle(call)
+            finally:
+                self._nursery = None
 
     async def _handle(self, call: ToolCall) -> None:
         hub = self._hub
