@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import json
 
 import attrs
@@ -48,13 +49,15 @@ def test_a_missing_field_is_named(type_, name):
     assert caught.value.param == name
 
 
-@pytest.mark.parametrize(("type_", "name"), list(required()))
-@pytest.mark.parametrize("wrong", [True, None, 1e9 + 0.5], ids=["flag", "null", "number"])
+def wrong_values():
+    for type_, name in (parameters.values for parameters in required()):
+        for label, wrong in {"flag": True, "null": None, "number": 1e9 + 0.5}.items():
+            if label != "number" or name not in {"start", "end"}:  # these are numbers
+                yield pytest.param(type_, name, wrong, id=f"{type_}-{name}-{label}")
+
+
+@pytest.mark.parametrize(("type_", "name", "wrong"), list(wrong_values()))
 def test_a_field_of_the_wrong_type_is_named(type_, name, wrong):
-    if isinstance(wrong, float) and attrs.fields_dict(SERVER_EVENTS[type_])[name].type == "float":
-        pytest.skip("a number is right")
-    if isinstance(wrong, float) and name in {"start", "end"}:
-        pytest.skip("a number is right")
     with pytest.raises(ModelBehaviorError, match=type_) as caught:
         decode(json.dumps({**EXAMPLES[type_], name: wrong}))
     assert caught.value.param == name
@@ -175,10 +178,8 @@ json_values = st.recursive(
 
 @given(st.text() | st.binary())
 def test_any_message_is_an_event_or_a_model_behavior_error(message):
-    try:
+    with contextlib.suppress(ModelBehaviorError):
         decode(message)
-    except ModelBehaviorError:
-        pass
 
 
 @given(st.data(), st.sampled_from(sorted(EXAMPLES)))
