@@ -77,7 +77,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         ``timeouts.connect``. There is one attempt.
 
         Raises (on entering):
-            UserError: no key (a server on loopback needs none), a call id together with a model name, an unusable URL, header or setting.
+            UserError: no key (a server on loopback needs none), a call id together with a model name, an unusable URL,
+                header or setting.
             HandshakeRejected: the server answered with an HTTP status.
             RealtimeConnectionError: no connection could be made, or it was lost again.
             ConfigRejected: the server refused the settings.
