@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+from functools import partial
+
 import pytest
 import trio
 
@@ -80,7 +83,10 @@ async def test_a_bad_message_is_one_error_event_and_the_session_lives(frame, wor
 
 
 async def test_an_unknown_type_is_no_error(autojump_clock):
-    async with talk(ScriptEngine([Say("Hello.")]), faults=[Inject(UNKNOWN_EVENT, event="response.created")]) as (session, _):
+    async with talk(ScriptEngine([Say("Hello.")]), faults=[Inject(UNKNOWN_EVENT, event="response.created")]) as (
+        session,
+        _,
+    ):
         await session.send_message("Go")
         assert of(await collect(session, "agent_end"), "error") == []
 
@@ -122,7 +128,7 @@ async def test_a_close_in_the_handshake():
         await stream.aclose()
 
     async with trio.open_nursery() as nursery:
-        (listener,) = await nursery.start(lambda task_status: trio.serve_tcp(slam, 0, host="127.0.0.1", task_status=task_status))
+        (listener,) = await nursery.start(partial(trio.serve_tcp, slam, 0, host="127.0.0.1"))
         url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}/"
         with trio.fail_after(5), pytest.raises(RealtimeConnectionError):
             async with await RealtimeRunner(make_agent()).run(model_config={"api_key": KEY, "url": url}):
@@ -169,8 +175,6 @@ async def test_a_server_that_falls_silent_before_it_confirms(autojump_clock):
 async def test_a_server_that_stops_reading(autojump_clock):
     """Audio waits while the socket stalls, a stall that lasts is the end, and leaving does not hang."""
     wires: list[MemoryWire] = []
-
-    from contextlib import asynccontextmanager
 
     server = LocalServer(pace=None)
 

@@ -16,7 +16,6 @@ from trio_realtime import (
     HandshakeRejected,
     InputAudio,
     OpenAIRealtimeWebSocketModel,
-    RealtimeAgent,
     RealtimeAgentHooks,
     RealtimeConnectionError,
     RealtimeRunHooks,
@@ -35,6 +34,7 @@ from trio_realtime import (
     tool_output_guardrail,
 )
 from trio_realtime.server import (
+    UNKNOWN_EVENT,
     CallTool,
     CloseWith,
     Fail,
@@ -50,12 +50,10 @@ from trio_realtime.server import (
     StallHandshake,
     Transcript,
     Turn,
-    UNKNOWN_EVENT,
     Withhold,
     silence,
     synthesize,
 )
-from trio_realtime.server.engines.base import Engine
 
 SECOND = 48_000
 
@@ -203,7 +201,9 @@ def forbid(word):
 async def test_need_11_short_replies_and_tails_are_checked(text, audio, autojump_clock):
     agent = make_agent(output_guardrails=[forbid("secret")])
     modalities = {"model_settings": {"output_modalities": ["audio" if audio else "text"]}}
-    async with talk(ScriptEngine([Say(text), Say("Let us talk of something else.")]), agent=agent, config=modalities) as (
+    async with talk(
+        ScriptEngine([Say(text), Say("Let us talk of something else.")]), agent=agent, config=modalities
+    ) as (
         session,
         server,
     ):
@@ -340,7 +340,9 @@ async def test_need_14_a_hook_that_raises_is_an_event(autojump_clock):
 async def test_need_16_what_came_before_the_end_is_delivered_first(autojump_clock):
     events = []
     with pytest.raises(RealtimeConnectionError) as caught:
-        async with talk(ScriptEngine([Say("One two three.")]), faults=[CloseWith(1011, event="rate_limits.updated")]) as (
+        async with talk(
+            ScriptEngine([Say("One two three.")]), faults=[CloseWith(1011, event="rate_limits.updated")]
+        ) as (
             session,
             _,
         ):
@@ -398,7 +400,9 @@ async def test_need_18_errors_by_severity(code, outcome, autojump_clock):
     script = ScriptEngine([Say("Hello.")])
     ended = None
     try:
-        async with talk(script, faults=[Inject({"type": "error", "event_id": "e1", "error": error}, event="response.created")]) as (
+        async with talk(
+            script, faults=[Inject({"type": "error", "event_id": "e1", "error": error}, event="response.created")]
+        ) as (
             session,
             _,
         ):

@@ -10,10 +10,10 @@ from trio_realtime._structure import NOT_GIVEN as NOT_GIVEN
 from trio_realtime._structure import NotGiven as NotGiven
 from trio_realtime.agent import MCPConfig as MCPConfig
 from trio_realtime.agent import RealtimeAgent as RealtimeAgent
-from trio_realtime.audio import AudioFormat as AudioFormat
 from trio_realtime.audio import PCM16 as PCM16
 from trio_realtime.audio import PCMA as PCMA
 from trio_realtime.audio import PCMU as PCMU
+from trio_realtime.audio import AudioFormat as AudioFormat
 from trio_realtime.audio import RealtimeAudioFormat as RealtimeAudioFormat
 from trio_realtime.audio import RealtimePlaybackState as RealtimePlaybackState
 from trio_realtime.audio import RealtimePlaybackTracker as RealtimePlaybackTracker
@@ -135,10 +135,18 @@ from trio_realtime.model_events import RealtimeModelErrorEvent as RealtimeModelE
 from trio_realtime.model_events import RealtimeModelEvent as RealtimeModelEvent
 from trio_realtime.model_events import RealtimeModelExceptionEvent as RealtimeModelExceptionEvent
 from trio_realtime.model_events import RealtimeModelFollowUpEvent as RealtimeModelFollowUpEvent
-from trio_realtime.model_events import RealtimeModelInputAudioTimeoutTriggeredEvent as RealtimeModelInputAudioTimeoutTriggeredEvent
-from trio_realtime.model_events import RealtimeModelInputAudioTranscriptionCompletedEvent as RealtimeModelInputAudioTranscriptionCompletedEvent
-from trio_realtime.model_events import RealtimeModelInputAudioTranscriptionDeltaEvent as RealtimeModelInputAudioTranscriptionDeltaEvent
-from trio_realtime.model_events import RealtimeModelInputAudioTranscriptionFailedEvent as RealtimeModelInputAudioTranscriptionFailedEvent
+from trio_realtime.model_events import (
+    RealtimeModelInputAudioTimeoutTriggeredEvent as RealtimeModelInputAudioTimeoutTriggeredEvent,
+)
+from trio_realtime.model_events import (
+    RealtimeModelInputAudioTranscriptionCompletedEvent as RealtimeModelInputAudioTranscriptionCompletedEvent,
+)
+from trio_realtime.model_events import (
+    RealtimeModelInputAudioTranscriptionDeltaEvent as RealtimeModelInputAudioTranscriptionDeltaEvent,
+)
+from trio_realtime.model_events import (
+    RealtimeModelInputAudioTranscriptionFailedEvent as RealtimeModelInputAudioTranscriptionFailedEvent,
+)
 from trio_realtime.model_events import RealtimeModelInputTokensDetails as RealtimeModelInputTokensDetails
 from trio_realtime.model_events import RealtimeModelItemDeletedEvent as RealtimeModelItemDeletedEvent
 from trio_realtime.model_events import RealtimeModelItemTruncatedEvent as RealtimeModelItemTruncatedEvent
@@ -182,6 +190,8 @@ from trio_realtime.runner import RealtimeRunner as RealtimeRunner
 from trio_realtime.session import LiveModel as LiveModel
 from trio_realtime.session import RealtimeSession as RealtimeSession
 from trio_realtime.session import SessionStatistics as SessionStatistics
+from trio_realtime.session_tasks.approvals import PendingApproval as PendingApproval
+from trio_realtime.session_tasks.streams import EventStream as EventStream
 from trio_realtime.tools import FunctionTool as FunctionTool
 from trio_realtime.tools import ToolContext as ToolContext
 from trio_realtime.tools import ToolErrorFormatterArgs as ToolErrorFormatterArgs
@@ -202,10 +212,14 @@ from trio_realtime.usage import InputTokensDetails as InputTokensDetails
 from trio_realtime.usage import OutputTokensDetails as OutputTokensDetails
 from trio_realtime.usage import RequestUsage as RequestUsage
 from trio_realtime.usage import Usage as Usage
-from trio_realtime.session_tasks.approvals import PendingApproval as PendingApproval
-from trio_realtime.session_tasks.streams import EventStream as EventStream
 
 __all__ = [
+    "DEFAULT_MODEL_SETTINGS",
+    "DEFAULT_REALTIME_MODEL",
+    "NOT_GIVEN",
+    "PCM16",
+    "PCMA",
+    "PCMU",
     "AgentsException",
     "AllowBehavior",
     "AssistantAudio",
@@ -214,8 +228,6 @@ __all__ = [
     "AssistantText",
     "AudioFormat",
     "ConfigRejected",
-    "DEFAULT_MODEL_SETTINGS",
-    "DEFAULT_REALTIME_MODEL",
     "DeliverySettings",
     "EventStream",
     "FunctionTool",
@@ -234,16 +246,12 @@ __all__ = [
     "LiveModel",
     "MCPConfig",
     "ModelBehaviorError",
-    "NOT_GIVEN",
     "NotGiven",
     "OpenAIRealtimeSIPModel",
     "OpenAIRealtimeWebSocketModel",
     "OutputGuardrail",
     "OutputGuardrailResult",
     "OutputTokensDetails",
-    "PCM16",
-    "PCMA",
-    "PCMU",
     "PendingApproval",
     "RaiseExceptionBehavior",
     "RateLimit",

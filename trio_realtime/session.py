@@ -159,7 +159,9 @@ class RealtimeSession(Generic[TContext]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         """Close the connection and end every task, within ``timeouts.close``, cancelled or not."""
-        return await cast("Any", self._lifespan).__aexit__(kind, error, traceback)
+        if self._lifespan is None:
+            raise UserError(_NOT_ENTERED)
+        return await self._lifespan.__aexit__(kind, error, traceback)
 
     def __aiter__(self) -> EventStream[RealtimeSessionEvent]:
         """Give the session's own reader, always the same: breaking off and iterating again goes on where it stopped.

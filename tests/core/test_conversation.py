@@ -142,7 +142,7 @@ class TestEventOrders:
     @settings(max_examples=300, deadline=None)
     @given(st.integers(0, 2**32))
     def test_same_final_history(self, seed):
-        choose = random.Random(seed)  # noqa: S311
+        choose = random.Random(seed)
         queues = self.events()
         conversation = Conversation()
         while queues:

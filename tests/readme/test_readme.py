@@ -75,5 +75,7 @@ def test_block(code, line, url, monkeypatch, capsys):
 
 def test_the_two_commands_are_there():
     text = README.read_text()
-    assert "\n    python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python -m trio_realtime demo\n" in text
+    assert (
+        "\n    python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python -m trio_realtime demo\n" in text
+    )
     assert "\n    python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest\n" in text

@@ -46,7 +46,7 @@ def test_cancelled_while_connecting(steps):
 
 
 def test_cancelled_at_a_sample_of_checkpoints(steps):
-    for k in sorted(random.Random(20).sample(range(60, steps), SAMPLE)):  # noqa: S311
+    for k in sorted(random.Random(20).sample(range(60, steps), SAMPLE)):
         check(k)
 
 

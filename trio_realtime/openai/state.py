@@ -20,6 +20,7 @@ __all__ = ["FollowUpMessage", "NewId", "ProtocolState", "Recent", "follow_ups"]
 NewId = Callable[[str], str]
 """Makes a new id that begins with a word, such as ``"item"``."""
 
+
 @attrs.frozen(kw_only=True)
 class FollowUpMessage(RealtimeModelRawClientMessage):
     """A client event that the protocol itself has asked the session's writer to send."""
