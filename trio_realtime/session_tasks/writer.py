@@ -43,9 +43,9 @@ class Command:
     error: Exception | None = None
 
     def finish(self, error: Exception | None = None) -> None:
-        """Note what became of the command and wake whoever waits for it."""
-        self.error = error
-        if self.done is not None:
+        """Note what became of the command, if nothing has yet, and wake whoever waits for it."""
+        if self.done is not None and not self.done.is_set():
+            self.error = error
             self.done.set()
 
 
@@ -89,7 +89,7 @@ class Outbox:
         try:
             await self._send.send(command)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            raise self._closed_error() from None
+            raise self._closed_error()  # noqa: B904  it has its cause already
 
     def send_first(self, event: RealtimeModelSendEvent) -> None:
         """Put a command before all that wait. Does not wait; after the end it is dropped."""
