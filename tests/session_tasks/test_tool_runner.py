@@ -417,7 +417,7 @@ async def test_a_fault_of_the_runner_is_an_internal_error(autojump_clock: Any) -
         def fault(*args: Any, **kwargs: Any) -> bool:
             raise Mine("ledger")
 
-        session._hub.ledger.answer = fault  # type: ignore[method-assign]
+        session._hub.ledger.answer = fault
         await model.emit(call("plain"))
         _, error = await drain(session)
         assert isinstance(error, InternalError)
