@@ -32,6 +32,8 @@ _logger = logging.getLogger("trio_realtime.server")
 
 _RECORDED_EVENTS: Final = 10_000
 _RECORDED_AUDIO: Final = 4 * 1024 * 1024
+_GRACE: Final = 0.5
+"""Seconds that the reader has for a close frame that stands behind other messages, once nothing can be sent."""
 _ENGINE_FAILED: Final = {
     "type": "server_error",
     "code": "server_error",
@@ -194,6 +196,9 @@ class ServerConnection:
             await self._out.write()
         except (RealtimeConnectionError, RealtimeTimeoutError) as gone:
             _logger.debug("connection %d: %s", self.number, gone)
+            await trio.sleep(_GRACE)  # the reader's return ends this: it knows best how the client went
+            if isinstance(gone, RealtimeConnectionError):
+                self.close_code, self.close_reason = gone.code, gone.reason
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
