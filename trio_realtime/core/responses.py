@@ -12,7 +12,7 @@ Pure: time comes as an argument, in seconds; what is to be done comes back as ac
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _REMEMBERED: Final = 64
-"""Ended responses, and requests given up, that are kept: enough for every event that can still be on its way."""
+"""Ended responses, and settled requests, that are kept: enough for every event that can still be on its way."""
 _PRESUMED: Final = 8
 _RESENDS: Final = 3
 """A refusal that names a response which is over is sent again at once, but not for ever."""
@@ -90,7 +90,7 @@ class Handled:
     """
 
     request: ResponseRequest | None
-    actions: Sequence[ResponseAction] = ()
+    actions: list[ResponseAction] = attrs.Factory(list[ResponseAction])
 
 
 @attrs.define
@@ -123,7 +123,7 @@ class ResponseSequencer:
         self._life = -inf
         self._active_out_of_band: set[str] = set()
         self._ended: deque[str] = deque(maxlen=_REMEMBERED)
-        self._given_up: deque[str] = deque(maxlen=_REMEMBERED)
+        self._settled: deque[str] = deque(maxlen=_REMEMBERED)
         self._echoes: bool | None = None
 
     @property
@@ -167,6 +167,8 @@ class ResponseSequencer:
     def request(self, request: ResponseRequest, now: float) -> list[ResponseAction]:
         """Take a request. It is sent now, or waits, or is merged into an automatic one that waits."""
         entry = _Entry(request, now)
+        if request.event_id in self._settled:  # the application uses a name again
+            self._settled.remove(request.event_id)
         if request.out_of_band:
             self._out_of_band[request.event_id] = entry
             return [SendRequest(request)]
@@ -197,6 +199,7 @@ class ResponseSequencer:
         for entry in self._queue:
             if entry.request.event_id == event_id:
                 self._queue.remove(entry)
+                self._settled.append(event_id)
                 return Handled(entry.request)
         outstanding = self._outstanding
         if outstanding is None or outstanding.request.event_id != event_id:
@@ -207,6 +210,7 @@ class ResponseSequencer:
             outstanding.unwanted = True
             return Handled(outstanding.request)
         self._take(event_id)
+        self._settled.append(event_id)
         return Handled(outstanding.request, self._advance(now))
 
     # What the server says
@@ -214,12 +218,12 @@ class ResponseSequencer:
     def created(self, response_id: str, *, tag: str | None, out_of_band: bool, now: float) -> Handled:
         """A response began; ``tag`` is the request that its metadata names.
 
-        If that request was withdrawn or has failed meanwhile, the response is to be cancelled.
+        If that request was withdrawn, has failed or was answered meanwhile, the response is to be cancelled.
         """
         entry = None
         if tag is not None:
             self._echoes = True
-            entry = self._take(tag)
+            entry = self._take(tag) or self._take_waiting(tag)
         if entry is not None:
             out_of_band = entry.request.out_of_band
         if out_of_band:
@@ -231,7 +235,8 @@ class ResponseSequencer:
             if entry is None and self._outstanding is not None and self._outstanding.sent:
                 entry = self._foreign(response_id, self._outstanding)
         if entry is None:
-            return Handled(None, [CancelResponse(response_id)] if tag in self._given_up else [])
+            return Handled(None, [CancelResponse(response_id)] if tag in self._settled else [])
+        self._settled.append(entry.request.event_id)
         return Handled(entry.request, [CancelResponse(response_id)] if entry.unwanted else [])
 
     def alive(self, response_id: str, now: float) -> None:
@@ -261,10 +266,14 @@ class ResponseSequencer:
             now: the time.
         """
         entry = self._find_refused(event_id)
-        if entry is None or entry.request.out_of_band:
-            return self.refused(event_id, now) if entry else Handled(None)
+        if entry is None:
+            return Handled(None)
+        if entry.request.out_of_band:  # an active response is not in its way: only its name shows that it is meant
+            return Handled(None) if event_id is None else self.refused(event_id, now)
         self._take(entry.request.event_id)
-        if not entry.unwanted:
+        if entry.unwanted:
+            self._settled.append(entry.request.event_id)
+        else:
             self._block(entry, active_id, now)
             self._wait_again(entry, now)
         return Handled(entry.request, self._advance(now))
@@ -275,6 +284,7 @@ class ResponseSequencer:
         if entry is None:
             return Handled(None)
         self._take(entry.request.event_id)
+        self._settled.append(entry.request.event_id)
         return Handled(entry.request, self._advance(now))
 
     # Time
@@ -363,7 +373,8 @@ class ResponseSequencer:
     def _find_refused(self, event_id: str | None) -> _Entry | None:
         outstanding = self._outstanding if self._outstanding is not None and self._outstanding.sent else None
         if event_id is None:
-            others = [*reversed(self._presumed.values()), *self._out_of_band.values()]
+            apart = [entry for entry in self._out_of_band.values() if entry.sent]
+            others = [*reversed(self._presumed.values()), *apart]
             return outstanding or (others[0] if others else None)
         if outstanding is not None and outstanding.request.event_id == event_id:
             return outstanding
@@ -375,9 +386,17 @@ class ResponseSequencer:
             return entry
         return self._out_of_band.pop(event_id, None) or self._presumed.pop(event_id, None)
 
+    def _take_waiting(self, event_id: str) -> _Entry | None:
+        """Take a request that was sent, and waits again because a refusal without a name was taken for its own."""
+        for entry in self._queue:
+            if entry.request.event_id == event_id:
+                self._queue.remove(entry)
+                return entry
+        return None
+
     def _dead_at(self, waiting: _Entry) -> float:
         return max(self._life, waiting.since) + self._timeout
 
     def _give_up(self, entry: _Entry) -> list[ResponseAction]:
-        self._given_up.append(entry.request.event_id)
+        self._settled.append(entry.request.event_id)
         return [] if entry.unwanted else [RequestFailed(entry.request, "timeout")]

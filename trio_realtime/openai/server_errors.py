@@ -51,7 +51,8 @@ class ServerErrors:
         if is_active_response(error):
             logger.debug("a response is active; the request waits: %s", error.message)
             handled = state.responses.refused_active(error.event_id, active_response_id(error), now)
-            return follow_ups(state, handled.actions, now)
+            lost = handled.request is not None and handled.request.out_of_band  # it is not sent again
+            return [*(self._report(error, now) if lost else ()), *follow_ups(state, handled.actions, now)]
         refused = self._refused_update(error)
         if refused is not None:
             state.updates.refused(refused)
