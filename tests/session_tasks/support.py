@@ -130,7 +130,7 @@ async def drain(session: Any) -> tuple[list[Any], BaseException | None]:
     events: list[Any] = []
     try:
         async for event in session:
-            events.append(event)  # noqa: PERF401  what was read before the error counts
+            events.append(event)
     except Exception as error:  # noqa: BLE001
         return events, error
     return events, None

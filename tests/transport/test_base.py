@@ -190,7 +190,7 @@ async def test_group_of_the_block_passes_untouched(autojump_clock: Any, make: Ma
 
 
 async def test_exception_of_the_block_wins_over_a_lost_connection(autojump_clock: Any, make: Make) -> None:
-    with pytest.raises(ValueError, match="mine"):  # noqa: PT012 - the block is what is tested
+    with pytest.raises(ValueError, match="mine"):
         async with make(sending())(request()):
             await trio.sleep(1)
             raise ValueError("mine")

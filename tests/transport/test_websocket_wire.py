@@ -708,7 +708,7 @@ async def test_keyboard_interrupt_in_the_wires_task_comes_out_bare(
         await peer.send(TextMessage(data="x"))
 
     opened_ = False
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the block is what is tested
+    with pytest.raises(KeyboardInterrupt):
         async with peer_connector(nursery, serve, pair)(request()):
             opened_ = True
             try:
