@@ -122,9 +122,10 @@ async def _service(url: str | None, model: str | None) -> AsyncGenerator[tuple[s
     has_key = bool(os.environ.get("OPENAI_API_KEY"))
     if url is not None:
         config["url"] = url
-        if not has_key:
-            local = urlsplit(url).hostname in _LOOPBACK
-            config.update({"api_key": "local"} if local else {"headers": {}})
+        if not has_key and urlsplit(url).hostname in _LOOPBACK:
+            config["api_key"] = "local"
+        elif not has_key:
+            config["headers"] = {}
         yield f"Connecting to {url.partition('?')[0]}", config
     elif has_key:
         yield "Connecting to OpenAI", config

@@ -18,6 +18,7 @@ from trio_realtime import (
     RealtimeModel,
     RealtimeRunner,
     RealtimeSession,
+    SessionClosed,
 )
 from trio_realtime.cli.call_log import CallLog
 from trio_realtime.cli.call_steps import RECOVERY, SPOKEN, STEPS, CallSteps, Pace, Voice
@@ -114,6 +115,7 @@ class _Call:
         self._log = CallLog(self.speaker, report)
         self._session: RealtimeSession[Any] | None = None
         self._results: list[StepResult] = []
+        self._dead = False
         self._began = self._step_began = trio.current_time()
 
     async def hold(
@@ -139,7 +141,7 @@ class _Call:
         except (Unexpected, AgentsException) as error:
             trouble = error
         if self._session is None:
-            self._end_step(str(trouble), ok=False)
+            self._end_step(_trouble(trouble), ok=False)
         else:
             await self._check_end(self._session, trouble)
 
@@ -151,14 +153,14 @@ class _Call:
     async def _all_steps(self, steps: CallSteps) -> None:
         deadline = trio.current_time() + self._pace.total_seconds
         for title, step in STEPS:
-            if self._log.over is not None or trio.current_time() >= deadline:
+            if self._dead or self._log.over is not None or trio.current_time() >= deadline:
                 return
             self._begin_step(title)
             await self._step(partial(step, steps), deadline)
 
     async def _step(self, step: Callable[[], Awaitable[str]], deadline: float) -> None:
         """Run one step within its limit."""
-        errors = len(self._log.errors)
+        errors, mark = len(self._log.errors), self._log.mark
         detail, ok = "", False
         limit = min(trio.current_time() + self._pace.step_seconds, deadline)
         with trio.CancelScope(deadline=limit) as scope:
@@ -166,9 +168,11 @@ class _Call:
                 detail = await step()
                 ok = True
             except (Unexpected, AgentsException) as error:
-                detail = str(error)
+                detail = _trouble(error)
         if scope.cancelled_caught:
+            self._dead = self._log.mark == mark
             detail = f"not done after {trio.current_time() - self._step_began:.1f} s"
+            detail += ", in which the service said nothing" if self._dead else ""
         news = self._log.errors[errors:]
         if news:
             detail, ok = " - ".join([*([] if ok else [detail]), *news]), False
@@ -193,9 +197,9 @@ class _Call:
         last = self._log.events[-1] if self._log.events else None
         closed = isinstance(last, RealtimeConnectionEvent) and last.status == "closed" and session.status == "closed"
         if trouble is not None:
-            self._end_step(str(trouble), ok=False)
+            self._end_step(_trouble(trouble), ok=False)
         elif len(self._results) <= len(STEPS):
-            self._end_step(self._log.over or "it took too long", ok=False)
+            self._end_step("not all steps were reached", ok=False)
         else:
             self._end_step("closed in order" if closed else f"the session is {session.status}", ok=closed)
 
@@ -224,6 +228,12 @@ class _Call:
 
 
 _TITLES: Final = (_FIRST, *(title for title, _ in STEPS), _LAST)
+
+
+def _trouble(error: Exception | None) -> str:
+    """Say what went wrong; of a session that is used after its end, what ended it."""
+    cause = error.__cause__ if isinstance(error, SessionClosed) and error.__cause__ is not None else error
+    return str(cause) or type(cause).__name__
 
 
 def _run_config(pace: Pace) -> dict[str, Any]:
