@@ -135,7 +135,7 @@ class HandshakeRejected(RealtimeConnectionError):
     ) -> None:
         super().__init__(message, attempts=attempts)
         self.status = status
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
         self.body = body
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Final, cast
 
 import typer
@@ -20,7 +21,7 @@ _MISUSED: Final = 2
 _INTERRUPTED: Final = 130
 _USAGE_ERROR: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])  # typer gives it no name of its own
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -144,4 +145,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _forget_stdout() -> None:
     """Let nothing fail when Python flushes its streams at the end: nobody reads them any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

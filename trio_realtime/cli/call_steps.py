@@ -114,7 +114,7 @@ class CallSteps:
         _expect(heard.error is None, f"no transcript: {heard.error}")
         _expect(not self._pace.exact or heard.text == SPOKEN[0], f"heard {heard.text!r}")
         await self._answer(mark)
-        return "the turn was detected, transcribed and answered"
+        return "turn detected, transcribed, answered"
 
     async def tool_call(self) -> str:
         """Ask for something that needs a tool."""
@@ -124,7 +124,7 @@ class CallSteps:
         start = self._log.find(RealtimeToolStart, mark, lambda e: e.call_id == end.call_id)
         _expect(start is not None, "the tool has an end, but had no start")
         await self._answer(mark)
-        return "run beside the conversation, its result spoken"
+        return "its result was spoken"
 
     async def approved_call(self) -> str:
         """Ask for something that needs a person's approval, which is given."""
@@ -137,7 +137,7 @@ class CallSteps:
         end = await self._tool_end(mark, "book_room")
         _expect(end.error is None and end.call_id == request.call_id, f"the tool failed: {end.error}")
         await self._answer(mark)
-        return "it waited for the approval, then ran"
+        return "ran after a person had said yes"
 
     async def rejected_call(self) -> str:
         """Ask for something that needs a person's approval, which is refused."""
@@ -149,7 +149,7 @@ class CallSteps:
         _expect(end.output == REFUSAL, f"the model was told {end.output!r}")
         _expect(self._log.find(RealtimeToolStart, mark) is None, "the tool ran all the same")
         await self._answer(mark)
-        return "it never ran, and the model was told why"
+        return "never ran, and the model was told why"
 
     async def handoff(self) -> str:
         """Ask for another agent, and that one for something that only it can do."""
@@ -162,7 +162,7 @@ class CallSteps:
         tool = await self._tool_end(mark, "todays_menu")
         _expect(tool.agent is event.to_agent, f"the tool of {tool.agent.name} ran")
         await self._answer(mark)
-        return f"{event.to_agent.name} answered, with its own tools"
+        return f"{event.to_agent.name} answered, with its own tool"
 
     async def guardrail(self) -> str:
         """Let the agent say what it must not."""
@@ -173,7 +173,7 @@ class CallSteps:
         )
         await self._answer(mark, skip=trip.response_id)
         self._no_late_audio(trip.response_id)
-        return "the answer was stopped, and another one given"
+        return "answer stopped, another one given"
 
     async def interruption(self) -> str:
         """Speak while the agent is in the middle of a long answer."""
@@ -252,14 +252,14 @@ class CallSteps:
 
 
 STEPS: Final[tuple[tuple[str, Callable[[CallSteps], Awaitable[str]]], ...]] = (
-    ("a text turn", CallSteps.text_turn),
-    ("an audio turn", CallSteps.audio_turn),
-    ("a tool call", CallSteps.tool_call),
-    ("a tool that needs approval: given", CallSteps.approved_call),
-    ("a tool that needs approval: refused", CallSteps.rejected_call),
-    ("a handoff to another agent", CallSteps.handoff),
-    ("a guardrail that stops an answer", CallSteps.guardrail),
-    ("an interruption of a long answer", CallSteps.interruption),
+    ("text turn", CallSteps.text_turn),
+    ("audio turn", CallSteps.audio_turn),
+    ("tool call", CallSteps.tool_call),
+    ("tool call, approved", CallSteps.approved_call),
+    ("tool call, rejected", CallSteps.rejected_call),
+    ("handoff", CallSteps.handoff),
+    ("guardrail", CallSteps.guardrail),
+    ("interruption", CallSteps.interruption),
 )
 """The steps in order, with their titles."""
 

@@ -35,7 +35,7 @@ LIVE: Final = Pace(speed=1.0, connect_seconds=15.0, step_seconds=60.0, total_sec
 """For a real service: in real time, with patience."""
 
 _FIRST: Final = "connecting"
-_LAST: Final = "the end of the call"
+_LAST: Final = "end of the call"
 _CLOSE_SECONDS: Final = 3.0
 _FASTER: Final = 3.0
 
@@ -135,7 +135,7 @@ class _Call:
                 self._session = session
                 nursery.start_soon(self._log.read, session)
                 await self._log.until(0, RealtimeConnectionEvent, "word of the connection")
-                self._end_step("the service has confirmed the configuration")
+                self._end_step("configuration confirmed")
                 await self._all_steps(self._call_steps(session, voice))
                 self._begin_step(_LAST)
         except (Unexpected, AgentsException) as error:

@@ -35,7 +35,7 @@ class Loudspeaker:
     """
 
     def __init__(self, speed: float) -> None:
-        self.tracker = RealtimePlaybackTracker()
+        self.tracker: RealtimePlaybackTracker = RealtimePlaybackTracker()
         self.heard_ms: dict[str, float] = {}
         self.received_ms: dict[str, float] = {}
         self.item_id: str | None = None

@@ -18,9 +18,16 @@ __all__ = ["error_line", "forgive_encoding", "make_console", "one_line", "plain"
 T = TypeVar("T")
 
 
+class _Console(Console):
+    """A console that tells when nobody reads any more, as ``print`` does."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console(*, stderr: bool = False) -> Console:
     """Give a console that takes text as it is: no markup, no highlighting, no emoji codes."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
 def plain(text: str) -> str:

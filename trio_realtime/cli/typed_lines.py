@@ -31,7 +31,7 @@ class TypedLines:
         self._decode = codecs.getincrementaldecoder(getattr(stream, "encoding", None) or "utf-8")("replace").decode
         self._text = ""
         self._ended = self._raw is None
-        self.interactive = stream is not None and stream.isatty()
+        self.interactive: bool | Any = stream is not None and stream.isatty()
 
     async def next(self) -> str | None:
         """Give the next line without its end, or None at the end of input.

@@ -17,6 +17,7 @@ from trio_realtime.cli.steps import Noted, Numbers, Outcome, Report, Said, StepB
 __all__ = ["DemoView"]
 
 _LABEL_WIDTH: Final = 12
+_WIDE: Final = 60
 _STYLES: Final = {
     "connection": "dim",
     "tool": "cyan",
@@ -74,7 +75,7 @@ class DemoView:
         self._console.print()
         self._console.print(_numbers_table(outcome.numbers))
         self._console.print()
-        self._console.print(_checklist(outcome.steps))
+        self._console.print(_checklist(outcome.steps, self._console.width >= _WIDE))
         failed = sum(not step.ok for step in outcome.steps)
         count = len(outcome.steps)
         if failed:
@@ -88,15 +89,17 @@ def _verdict(result: StepResult) -> Text:
     return Text("ok", style="bold green") if result.ok else Text("FAILED", style="bold red")
 
 
-def _checklist(steps: Sequence[StepResult]) -> Table:
+def _checklist(steps: Sequence[StepResult], wide: bool) -> Table:
+    """Give each step on a line; without the details where they would not fit."""
     table = Table(title="Checklist", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("result", no_wrap=True)
     table.add_column("step", overflow="fold")
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("what happened", overflow="fold")
+    if wide:
+        table.add_column("what happened", overflow="fold")
     for step in steps:
         detail = Text(plain(step.detail), style="dim" if step.ok else "red")
-        table.add_row(_verdict(step), step.title, f"{step.seconds:.2f} s", detail)
+        table.add_row(_verdict(step), step.title, f"{step.seconds:.2f} s", *([detail] if wide else []))
     return table
 
 

@@ -29,7 +29,7 @@ class Hold:
     __slots__ = ("released",)
 
     def __init__(self) -> None:
-        self.released = False
+        self.released: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -28,7 +28,7 @@ from trio_realtime.openai.state import ProtocolState, follow_ups
 
 __all__ = ["ServerErrors", "exception_event"]
 
-logger = logging.getLogger("trio_realtime")
+logger: logging.Logger = logging.getLogger("trio_realtime")
 
 
 def exception_event(error: ServerErrorDetails, context: str, now: float) -> RealtimeModelExceptionEvent:

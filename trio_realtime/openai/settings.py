@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL_SETTINGS", "DEFAULT_REALTIME_MODEL", "changed", "merged", "session_object"]
 
 T = TypeVar("T")
-logger = logging.getLogger("trio_realtime")
+logger: logging.Logger = logging.getLogger("trio_realtime")
 
 DEFAULT_REALTIME_MODEL: Final = "gpt-realtime-2.1"
 """The model of a connection that names none."""

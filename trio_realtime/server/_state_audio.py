@@ -22,7 +22,7 @@ class AudioState(ResponsesState):
         self, number: int, anonymous_errors: frozenset[str], *, now: float, playback: Playback, session: Json
     ) -> None:
         super().__init__(number, anonymous_errors, now=now, playback=playback)
-        self.session = session
+        self.session: Json = session
         self._input = InputBuffer(self._input_format(), self._turn_detection())
         self._speech_item: str | None = None
         self._idle_at: float | None = None

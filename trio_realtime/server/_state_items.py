@@ -29,7 +29,7 @@ class ItemsState:
         self._number = number
         self._counter = 0
         self._anonymous = anonymous_errors
-        self.conversation = Conversation()
+        self.conversation: Conversation = Conversation()
 
     def new_id(self, kind: str) -> str:
         """Give an id that no other object of any connection of this server has."""

@@ -24,7 +24,7 @@ class ResponsesState(ItemsState):
 
     def __init__(self, number: int, anonymous_errors: frozenset[str], *, now: float, playback: Playback) -> None:
         super().__init__(number, anonymous_errors)
-        self.read_before = Tokens()
+        self.read_before: Tokens = Tokens()
         self._now = now
         self._conversation_id = self.new_id("conv")
         self._responses: dict[str, ServerResponse] = {}

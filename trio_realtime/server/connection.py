@@ -76,13 +76,13 @@ class ServerConnection:
         unix_time: float,
     ) -> None:
         self.number = number
-        self.url = request.url
+        self.url: str = request.url
         self.headers: Mapping[str, str] = dict(request.headers)
         self.received: deque[Json] = deque(maxlen=_RECORDED_EVENTS)
         self.close_code: int | None = None
         self.close_reason: str | None = None
         query = parse_qs(urlsplit(request.url).query)
-        self.state = SessionState(
+        self.state: SessionState = SessionState(
             number=number,
             model=query.get("model", [None])[0],
             now=trio.current_time(),

@@ -126,7 +126,7 @@ class Conversation:
         self._items: dict[str, Item] = {}
         self._calls: dict[str, int] = {}
         self._with_audio: list[Item] = []
-        self.tokens = Tokens()
+        self.tokens: Tokens = Tokens()
 
     def __len__(self) -> int:
         return len(self._order)

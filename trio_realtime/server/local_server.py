@@ -93,7 +93,7 @@ class LocalServer:
     ) -> None:
         if (pace is not None and pace <= 0) or session_seconds <= 0 or max_queued_events < 1:
             raise UserError("pace, session_seconds and max_queued_events must be positive")
-        self.engine = RulesEngine() if engine is None else engine
+        self.engine: RulesEngine | Engine = RulesEngine() if engine is None else engine
         self.connections: list[ServerConnection] = []
         self._options = ConnectionOptions(
             pace=pace,

@@ -102,7 +102,7 @@ class ServerResponse:
     ) -> None:
         self._host = host
         self.id = response_id
-        self.in_conversation = conversation_id is not None
+        self.in_conversation: bool = conversation_id is not None
         self.settings: Json = {**host.session, **{key: value for key, value in create.items() if value is not None}}
         output: Json = {**host.session["audio"]["output"], **section(create, "audio", "output")}
         self._format: AudioFormat = audio_format(output["format"])
@@ -110,8 +110,8 @@ class ServerResponse:
         self._voice = output["voice"]
         self._conversation_id = conversation_id
         self.metadata: Mapping[str, str] | None = create.get("metadata")
-        self.status = "in_progress"
-        self.audio_ms = 0.0
+        self.status: str = "in_progress"
+        self.audio_ms: float = 0.0
         self._status_details: Json | None = None
         self._usage: Json | None = None
         self._output: list[Json] = []

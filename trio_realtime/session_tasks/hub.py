@@ -61,7 +61,7 @@ class ConfigWaiter:
     """Waits for the server's answer to one session update."""
 
     def __init__(self) -> None:
-        self.answered = trio.Event()
+        self.answered: trio.Event = trio.Event()
         self.error: Exception | None = None
 
 
@@ -86,30 +86,30 @@ class SessionHub:
         self.session = session
         self.agent = agent
         self.wrapper = wrapper
-        self.info = RealtimeEventInfo(wrapper)
+        self.info: RealtimeEventInfo = RealtimeEventInfo(wrapper)
         self.model_config = model_config
         self.run_config = run_config
-        self.conversation = Conversation()
+        self.conversation: Conversation = Conversation()
         self.tracker: RealtimePlaybackTracker | None = model_config.playback_tracker
-        self.playback = Playback(PCM16, tracked=self.tracker is not None)
-        self.gate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)
-        self.ledger = ToolCallLedger()
-        self.responses = ResponseBook()
-        self.delivery = Delivery()
-        self.outbox = Outbox()
-        self.hooks = HookRunner(self)
-        self.agent_lock = trio.Lock()
+        self.playback: Playback = Playback(PCM16, tracked=self.tracker is not None)
+        self.gate: TranscriptGate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)
+        self.ledger: ToolCallLedger = ToolCallLedger()
+        self.responses: ResponseBook = ResponseBook()
+        self.delivery: Delivery = Delivery()
+        self.outbox: Outbox = Outbox()
+        self.hooks: HookRunner = HookRunner(self)
+        self.agent_lock: trio.Lock = trio.Lock()
         self.config_waiters: dict[str, ConfigWaiter] = {}
         self.status: SessionStatus = "connecting"
-        self.ended = trio.Event()
+        self.ended: trio.Event = trio.Event()
         self.closing: trio.Event | None = None
         self.leaving: str | None = None
         self.failure: Exception | None = None
-        self.failure_seen = False
+        self.failure_seen: bool = False
         self.handle: Callable[[RealtimeModelEvent], None] = lambda _: None
         self.stop_tools: Callable[[], None] = lambda: None
         self.blocked: Overflow | None = None
-        self.events_published = 0
+        self.events_published: int = 0
         self._aside: dict[tuple[str, int], str] = {}
 
     # -- events ------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class UnconsumedRealtimeSteps(RealtimeScriptError):
 
     def __init__(self, remaining_steps: Sequence[RealtimeStep]) -> None:
         super().__init__(f"{len(remaining_steps)} steps remain, first {remaining_steps[0]!r}")
-        self.remaining_steps = tuple(remaining_steps)
+        self.remaining_steps: tuple[RealtimeStep, ...] = tuple(remaining_steps)
 
 
 @attrs.frozen
@@ -126,9 +126,9 @@ class ScriptedRealtimeModel(RealtimeModel):
         self._connection: _ScriptedConnection | None = None
         self.connect_calls: list[RealtimeConnectCall] = []
         self.sent_events: list[RealtimeModelSendEvent] = []
-        self.close_calls = 0
-        self.connected = False
-        self.closed = False
+        self.close_calls: int = 0
+        self.connected: bool = False
+        self.closed: bool = False
 
     @property
     def remaining_steps(self) -> tuple[RealtimeStep, ...]:

@@ -77,9 +77,9 @@ class ToolContext(RunContextWrapper[TContext]):
         """
         if tool_name is None or tool_call_id is None or tool_arguments is None:
             raise UserError("a ToolContext needs tool_name, tool_call_id and tool_arguments")
-        self.context = context
-        self.usage = Usage() if usage is None else usage
-        self.turn_input = [] if turn_input is None else turn_input
+        self.context: TContext = context
+        self.usage: Usage = Usage() if usage is None else usage
+        self.turn_input: list[Any] = [] if turn_input is None else turn_input
         self.tool_input = tool_input
         self._approvals = Approvals() if _approvals is None else _approvals
         self.tool_name = tool_name

@@ -46,7 +46,7 @@ class HandshakeAnswer:
     """
 
     def __init__(self) -> None:
-        self.malformed = False
+        self.malformed: bool = False
         self.on_settled: Callable[[], object] | None = None
         self._http = h11.Connection(h11.CLIENT)
         self._http.send(h11.Request(method="GET", target="/", headers=_REQUEST))

@@ -40,11 +40,11 @@ class StreamProxy(trio.abc.Stream):
         linger: float,
         on_stall: Callable[[], object],
     ) -> None:
-        self.bytes_sent = 0
-        self.bytes_received = 0
-        self.last_received = trio.current_time()
-        self.over = trio.Event()
-        self.write_failed = False
+        self.bytes_sent: int = 0
+        self.bytes_received: int = 0
+        self.last_received: float = trio.current_time()
+        self.over: trio.Event = trio.Event()
+        self.write_failed: bool = False
         self.on_over: Callable[[], object] | None = None
         self.on_data: Callable[[bytes], object] | None = None
         self._raw = raw
