@@ -62,7 +62,6 @@ from trio_realtime.model_events import (
     RealtimeModelUsageEvent,
 )
 from trio_realtime.session_tasks.hub import SessionHub
-from trio_realtime.session_tasks.writer import go_on_request
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.responses import Response
@@ -279,7 +278,7 @@ class ModelEventHandler:
         response = hub.responses.end(event.response_id, hub.agent)
         hub.playback.response_ended(event.response_id)
         if hub.ledger.response_ended(event.response_id):
-            hub.outbox.send_first(go_on_request())
+            hub.tool_runner.go_on()
         end = RealtimeAgentEndEvent(
             info=hub.info,
             agent=hub.agent,

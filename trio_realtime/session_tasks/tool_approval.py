@@ -10,7 +10,6 @@ from trio_realtime.errors import RealtimeTimeoutError
 from trio_realtime.events import RealtimeToolApprovalRequired
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.session_tasks.approvals import PendingApproval
-from trio_realtime.session_tasks.writer import go_on_request
 from trio_realtime.tools import FunctionTool, ToolContext, rejection_text, tool_needs_approval
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ async def _ask(
     )
     hub.publish(event)
     if go_on:  # the other calls of the response have their outputs already
-        await hub.outbox.send(go_on_request())
+        hub.tool_runner.go_on()
     try:
         with trio.move_on_after(float("inf") if seconds is None else seconds):
             await decided.wait()

@@ -16,16 +16,12 @@ import attrs
 import trio
 
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError, SessionClosed
-from trio_realtime.model_inputs import (
-    RealtimeModelRawClientMessage,
-    RealtimeModelSendEvent,
-    RealtimeModelSendRawMessage,
-)
+from trio_realtime.model_inputs import RealtimeModelSendEvent
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
 
-__all__ = ["Command", "Outbox", "go_on_request", "run_writer"]
+__all__ = ["Command", "Outbox", "run_writer"]
 
 
 @attrs.define(eq=False)
@@ -138,11 +134,6 @@ class Outbox:
         error = SessionClosed("the session has ended")
         error.__cause__ = self._cause
         return error
-
-
-def go_on_request() -> RealtimeModelSendEvent:
-    """Ask the model for a response to what the conversation holds."""
-    return RealtimeModelSendRawMessage(message=RealtimeModelRawClientMessage(type="response.create"))
 
 
 async def run_writer(hub: SessionHub) -> None:
