@@ -443,3 +443,29 @@ async def test_a_handoff_among_tools_is_answered_like_them(autojump_clock: Any) 
     async with scripted_session(agent=agent) as (_, model):
         await model.emit(call("transfer_to_b", "h"), call("plain", "p"))
         assert sorted(i for i, _, _ in outputs(model)) == ["h", "p"]
+
+
+async def test_asking_to_go_on_does_not_overtake_an_output(autojump_clock: Any) -> None:
+    agent = RealtimeAgent("A", tools=[plain, attrs.evolve(plain, name="careful", needs_approval=True)])
+    model = FakeModel()
+    async with await make(model, agent=agent) as session:
+        model.connection.open = trio.Event()
+        await session.send_message("stalls the writer")
+        await model.connection.put(begin(), call("careful", "b", response_id="r1"))
+        await model.connection.put(call("plain", "a", response_id="r1"), call("plain", "c", response_id="r1"), end())
+        model.connection.open.set()
+        await wait_all_tasks_blocked()
+        sent = model.connection.sent[1:]
+        assert sum(isinstance(event, RealtimeModelSendToolOutput) for event in sent) == 2
+        asking = [isinstance(e, RealtimeModelSendRawMessage) or getattr(e, "start_response", False) for e in sent]
+        assert asking == [False] * (len(sent) - 1) + [True]  # once, and last
+
+
+async def test_nothing_is_asked_once_the_tools_have_ended(autojump_clock: Any) -> None:
+    async with scripted_session() as (session, model):
+        await wait_all_tasks_blocked()  # the runner has begun
+        session._hub.stop_tools()
+        await wait_all_tasks_blocked()
+        session._hub.tool_runner.go_on()
+        await wait_all_tasks_blocked()
+        assert model.sent_events == []
