@@ -67,6 +67,8 @@ class RealtimeEventInfo:
 
 @attrs.frozen(kw_only=True)
 class _SessionEvent:
+    """What all events have; see the module's text."""
+
     info: RealtimeEventInfo = attrs.field(repr=False)
     seq: int = 0
     received_at: float | None = attrs.field(default=None, repr=False)

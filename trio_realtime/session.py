@@ -16,8 +16,6 @@ from trio_realtime.config import (
     RealtimeModelConfig,
     RealtimeRunConfig,
     RealtimeUserInput,
-    RealtimeUserInputMessage,
-    RealtimeUserInputText,
 )
 from trio_realtime.context import RunContextWrapper
 from trio_realtime.errors import UserError, UserTypeError
@@ -26,20 +24,17 @@ from trio_realtime.ids import new_id
 from trio_realtime.items import RealtimeItem
 from trio_realtime.model import RealtimeModel
 from trio_realtime.model_inputs import (
-    RealtimeModelInputImageContent,
-    RealtimeModelInputTextContent,
     RealtimeModelRawClientMessage,
     RealtimeModelSendAudio,
     RealtimeModelSendEvent,
     RealtimeModelSendRawMessage,
     RealtimeModelSendUserInput,
-    RealtimeModelUserInput,
-    RealtimeModelUserInputMessage,
 )
 from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.configure import apply_agent
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
+from trio_realtime.session_tasks.spoken import item_content, user_message
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.usage import Usage
 
@@ -269,7 +264,7 @@ class RealtimeSession(Generic[TContext]):
             UserError: the message is at fault (an unknown part, a missing text); nothing was sent.
             SessionClosed: the session has ended.
         """
-        user_input = _user_input(message)
+        user_input = user_message(message)
         _require_entered(self._hub)
         await self._hub.outbox.send(RealtimeModelSendUserInput(user_input=user_input, item_id=new_id("item")))
 
@@ -337,7 +332,7 @@ class RealtimeSession(Generic[TContext]):
         Raises:
             UserError: the role or the content is at fault; nothing was sent.
         """
-        parts = _content(role, content)
+        parts = item_content(role, content)
         item_id = new_id("item")
         fields: dict[str, Any] = {"item": {"id": item_id, "type": "message", "role": role, "content": parts}}
         if after is not None:
@@ -417,41 +412,3 @@ def _require_entered(hub: SessionHub) -> None:
     if hub.status == "connecting":
         raise UserError(_NOT_ENTERED)
     hub.check_open()
-
-
-def _user_input(message: RealtimeUserInput) -> RealtimeModelUserInput:
-    """Check a user message and turn it into the model layer's own."""
-    if isinstance(message, str):
-        return message
-    checked = structure(message, RealtimeUserInputMessage, name="message")
-    if not checked.content:
-        raise UserError("message.content: must have at least one part")
-    parts: list[RealtimeModelInputTextContent | RealtimeModelInputImageContent] = []
-    for index, part in enumerate(checked.content):
-        if isinstance(part, RealtimeUserInputText):
-            parts.append(RealtimeModelInputTextContent(text=part.text))
-        elif part.image_url:
-            parts.append(RealtimeModelInputImageContent(image_url=part.image_url, detail=part.detail))
-        else:
-            raise UserError(f"message.content[{index}].image_url: must not be empty")
-    return RealtimeModelUserInputMessage(content=tuple(parts))
-
-
-_TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
-
-
-def _content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Check the content of a message and give it in the protocol's form."""
-    if role not in _TEXT_PART:
-        raise UserError(f"role must be 'user', 'system' or 'assistant', not {role!r}")
-    if isinstance(content, str):
-        return [{"type": _TEXT_PART[role], "text": content}]
-    parts: list[dict[str, Any]] = []
-    given: Any = content
-    for index, part in enumerate(given):
-        if not isinstance(part, Mapping) or not isinstance(cast("Any", part).get("type"), str):
-            raise UserError(f"content[{index}] must be a dict with a 'type'")
-        parts.append(dict(cast("Any", part)))
-    if not parts:
-        raise UserError("content must have at least one part")
-    return parts

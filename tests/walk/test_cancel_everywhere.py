@@ -14,6 +14,9 @@ from trio_realtime.transport.base import Connector
 SAMPLE = 60
 """How many checkpoints the quick run cancels at, chosen anew by a fixed seed; the slow run takes all."""
 
+PARTS = 20
+"""Into how many tests the slow run is divided."""
+
 
 async def demo(connector: Connector) -> None:
     outcome = await run_conversation(
@@ -51,6 +54,7 @@ def test_cancelled_at_a_sample_of_checkpoints(steps):
 
 
 @pytest.mark.slow
-def test_cancelled_at_every_checkpoint(steps):
-    for k in range(1, steps + 1):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_cancelled_at_every_checkpoint(steps, part):
+    for k in range(1 + part, steps + 1, PARTS):
         check(k)

@@ -36,15 +36,18 @@ R = TypeVar("R")
 
 
 def check_function(function: Any, what: str) -> None:
+    """Raise UserTypeError unless ``function`` can be called; ``what`` is told to need it."""
     if not callable(function):
         raise UserTypeError(f"{what} needs a function, not {function!r}")
 
 
 def function_name(function: Any) -> str:
+    """Give the name of a function, or of the class of a callable object."""
     return getattr(function, "__name__", None) or type(function).__name__
 
 
 def checked_result(value: Any, expected: type[R], name: str) -> R:
+    """Give what the guardrail ``name`` returned, or raise UserError if it is not an ``expected``."""
     if not isinstance(value, expected):
         if inspect.iscoroutine(value):  # pragma: no cover  (an async function that returns a coroutine)
             value.close()
