@@ -318,3 +318,9 @@ async def test_methods_refuse_while_the_session_ends(autojump_clock: Any) -> Non
         assert session.status == "ending"
         with pytest.raises(SessionClosed):
             await session.send_message("late")
+
+
+async def test_leaving_what_was_not_entered() -> None:
+    session = await make(scripted())
+    with pytest.raises(UserError, match="enter the session first"):
+        await session.__aexit__(None, None, None)

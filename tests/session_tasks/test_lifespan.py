@@ -403,3 +403,28 @@ async def test_a_failing_nursery_of_the_model_comes_out_alone(autojump_clock: An
         async with await make(Tasks()):
             await trio.sleep_forever()
     assert caught.value is error
+
+
+async def test_cancelled_while_connecting_with_tasks_of_the_models_own(autojump_clock: Any) -> None:
+    async def enter() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(trio.sleep_forever)
+
+    with trio.move_on_after(1) as scope:
+        await (await make(FakeModel(enter=enter))).__aenter__()
+    assert scope.cancelled_caught
+
+
+async def test_the_bodys_error_stands_when_the_models_end_is_cancelled(autojump_clock: Any) -> None:
+    error = Mine("body")
+    caught: list[BaseException] = []
+    with trio.move_on_after(1):
+        try:
+            async with await make(FakeModel(leave=trio.sleep_forever)):
+                await trio.sleep(0.5)
+                raise error
+        except Mine as raised:
+            caught.append(raised)
+    assert caught == [error]
+    assert trio.current_time() == 1
