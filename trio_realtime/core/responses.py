@@ -384,10 +384,6 @@ class ResponseSequencer:
         if self._outstanding is not None and self._outstanding.request.event_id == event_id:
             entry, self._outstanding = self._outstanding, None
             return entry
-        for entry in self._queue:  # it waits again, though the refusal without a name was another's
-            if entry.request.event_id == event_id:
-                self._queue.remove(entry)
-                return entry
         return self._out_of_band.pop(event_id, None) or self._presumed.pop(event_id, None)
 
     def _take_waiting(self, event_id: str) -> _Entry | None:
