@@ -43,7 +43,6 @@ async def connected(**config):
     server, connection = Server(wire), OpenAIRealtimeConnection(client, OpenAIProtocol())
     await server.say("session.created")
     await server.say("session.updated")
-    # The second is there before it is asked for, so that no other task is needed.
     await connection.configure(SETTINGS, confirm=False)
     await server.hear()
     assert (await anext(connection)).type == "session_updated"
