@@ -8,7 +8,7 @@ from typing import Any, Final, assert_never
 
 import attrs
 
-from trio_realtime.core.responses import CancelResponse, ResponseAction, ResponseRequest, SendRequest
+from trio_realtime.core.responses import ResponseAction, ResponseRequest, SendRequest
 from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent, RealtimeModelSessionUpdatedEvent
 from trio_realtime.model_inputs import (
@@ -127,13 +127,11 @@ class OutgoingProtocol:
     # Responses
 
     def _perform(self, actions: Sequence[ResponseAction], now: float) -> list[Frame]:
-        """Do at once what the reading side can only ask for."""
+        """Do at once what the reading side can only ask for. No wish of ours ends a request or cancels a response."""
         frames: list[Frame] = []
         for action in actions:
-            if isinstance(action, SendRequest):
+            if isinstance(action, SendRequest):  # pragma: no branch
                 frames += self._begin(action.request.event_id, now)
-            elif isinstance(action, CancelResponse):
-                frames += self._cancel(action.response_id)
         return frames
 
     def _begin(self, event_id: str, now: float) -> list[Frame]:

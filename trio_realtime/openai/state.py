@@ -95,7 +95,7 @@ def follow_ups(state: ProtocolState, actions: Sequence[ResponseAction], now: flo
                 events.append(_follow_up("response.create", {"event_id": request.event_id}, now))
             case CancelResponse(response_id):
                 events.append(_follow_up("response.cancel", {"response_id": response_id}, now))
-            case RequestFailed(request):
+            case RequestFailed(request):  # pragma: no branch
                 seconds = state.timeout or 0.0
                 text = f"no response began within {seconds:g} seconds of being asked for ({request.event_id})"
                 error = RealtimeTimeoutError(text, name="response", seconds=seconds)
