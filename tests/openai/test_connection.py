@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.openai.examples import EXAMPLES
 from trio_realtime.config import RealtimeSessionModelSettings
-from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, SessionExpired, UserError
+from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, ServerError, SessionExpired, UserError
 from trio_realtime.model_inputs import (
     RealtimeModelRawClientMessage,
     RealtimeModelSendRawMessage,
@@ -170,3 +170,28 @@ async def test_what_comes_while_it_is_configured_is_kept(autojump_clock):
     assert connection.next_nowait() is None
     await connection.aclose()
     await connection.aclose()
+
+
+async def test_an_error_before_the_configuration_holds_is_raised(autojump_clock):
+    client, wire = memory_wire_pair()
+    server, connection = Server(wire), OpenAIRealtimeConnection(client, OpenAIProtocol())
+    await server.say("error", error={"type": "server_error", "code": "server_error", "message": "Busy."})
+    with pytest.raises(ServerError, match="Busy") as caught:
+        await connection.configure(SETTINGS, confirm=True)
+    assert caught.value.severity == "recoverable"
+    await connection.aclose()
+
+
+async def test_a_cancellation_in_the_middle_leaves_everything_sent(autojump_clock, nursery):
+    async with connected() as (connection, server):
+        server.wire.stall()
+
+        async def accept_later():
+            await trio.sleep(3)
+            server.wire.resume()
+
+        nursery.start_soon(accept_later)
+        with trio.move_on_after(1):
+            await connection.send_event(RealtimeModelSendUserInput(user_input="Hi"))
+        assert trio.current_time() == 3
+        assert [(await server.hear())["type"] for _ in range(2)] == ["conversation.item.create", "response.create"]
