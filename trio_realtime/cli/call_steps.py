@@ -10,6 +10,7 @@ import trio
 
 from trio_realtime import (
     RealtimeAgentEndEvent,
+    RealtimeAgentStartEvent,
     RealtimeAudio,
     RealtimeAudioInterrupted,
     RealtimeGuardrailTripped,
@@ -195,7 +196,7 @@ class CallSteps:
         text = f"{heard:.1f} s were heard of {received:.1f} s received; the rest was dropped"
         self._report(Noted("interruption", text))
         _expect(0 < heard < received, "everything was heard")
-        await self._answer(mark, skip=cut.response_id)
+        await self._answer(mark)
         self._no_late_audio(cut.response_id)
         return f"{heard:.1f} s heard, and no audio followed"
 
@@ -220,10 +221,11 @@ class CallSteps:
             await trio.sleep(_CHUNK_SECONDS / self._pace.speed)
 
     async def _answer(self, mark: int, *, skip: str = "") -> RealtimeAgentEndEvent:
-        """Wait for the end of an answer in words, and until it was played."""
+        """Wait for the end of an answer in words that began after ``mark``, and until it was played."""
 
         def is_answer(event: RealtimeAgentEndEvent) -> bool:
-            if event.response_id == skip:
+            began = self._log.find(RealtimeAgentStartEvent, mark, lambda e: e.response_id == event.response_id)
+            if began is None or event.response_id == skip:
                 return False
             return event.status != "completed" or bool(self._log.words(event.response_id, mark))
 

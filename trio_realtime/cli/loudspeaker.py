@@ -31,14 +31,12 @@ class Loudspeaker:
         tracker: to be given to the session, which learns from it what was heard.
         heard_ms: milliseconds played of each item.
         received_ms: milliseconds that there were to play of each item.
-        item_id: what it played last.
     """
 
     def __init__(self, speed: float) -> None:
         self.tracker: RealtimePlaybackTracker = RealtimePlaybackTracker()
         self.heard_ms: dict[str, float] = {}
         self.received_ms: dict[str, float] = {}
-        self.item_id: str | None = None
         self._speed = speed
         self._queue: deque[_Piece] = deque()
         self._playing: _Piece | None = None
@@ -71,9 +69,9 @@ class Loudspeaker:
     async def wait_heard(self, ms: float) -> str:
         """Wait until ``ms`` milliseconds of an item that is still playing were heard, and give its id. A checkpoint."""
         await trio.lowlevel.checkpoint()
-        while self.silent or self.item_id is None or self.heard_ms.get(self.item_id, 0.0) < ms:
+        while (playing := self._playing) is None or self.heard_ms.get(playing.item_id, 0.0) < ms:
             await self._changed.wait()
-        return self.item_id
+        return playing.item_id
 
     async def run(self) -> None:
         """Play until cancelled."""
@@ -92,7 +90,6 @@ class Loudspeaker:
         if self._playing is not piece:
             return  # stopped meanwhile
         piece.ms -= ms
-        self.item_id = piece.item_id
         self.heard_ms[piece.item_id] = self.heard_ms.get(piece.item_id, 0.0) + ms
         self.tracker.on_play_ms(piece.item_id, piece.content_index, ms)
         self._change()
