@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import trio
 
-from tests.session_tasks.support import begin, end, final, kinds, make, now, of, scripted, scripted_session, words
+from tests.session_tasks.support import begin, end, final, make, now, of, scripted, scripted_session, words
+from tests.session_tasks.support import kinds as all_kinds
 from trio_realtime import (
     GuardrailFunctionOutput,
     OutputGuardrail,
@@ -15,6 +16,11 @@ from trio_realtime import (
 )
 from trio_realtime import model_events as m
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
+
+
+def kinds(events: Any) -> list[str]:
+    """The types of events, but for the items that come with their first words."""
+    return [kind for kind in all_kinds(events) if kind != "history_added"]
 
 
 class Mine(Exception):

@@ -29,7 +29,7 @@ from trio_realtime.events import (
     RealtimeUserSpeechStarted,
     RealtimeUserSpeechStopped,
 )
-from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeItem
+from trio_realtime.items import AssistantMessageItem, AssistantText
 from trio_realtime.model_events import (
     RealtimeModelAudioDoneEvent,
     RealtimeModelAudioEvent,
@@ -202,7 +202,7 @@ class ModelEventHandler:
         hub = self._hub
         response = hub.responses.get(event.response_id)
         if response is None or response.default_conversation:
-            text = hub.conversation.add_words(event.item_id, event.content_index, delta, kind)
+            text = self._add_words(event, kind, delta)
         else:
             text = hub.out_of_band_words(event.item_id, event.content_index, delta)
         if response is not None:
@@ -218,7 +218,9 @@ class ModelEventHandler:
         if response is not None:
             response.items.setdefault(event.item_id)
         if response is None or response.default_conversation:
-            hub.conversation.finish_words(event.item_id, event.content_index, text, kind)
+            change = hub.conversation.finish_words(event.item_id, event.content_index, text, kind)
+            if change == "added":
+                self._history_added(event.item_id, event.received_at)
         self._transcript("assistant", event, "", text, final=True)
         hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
 
@@ -246,13 +248,25 @@ class ModelEventHandler:
         history = self._hub.conversation.snapshot()
         self._hub.publish(RealtimeHistoryUpdated(info=self._hub.info, history=history, received_at=received_at))
 
+    def _history_added(self, item_id: str, received_at: float | None) -> None:
+        item = self._hub.conversation.get(item_id)
+        if item is not None:
+            self._hub.publish(RealtimeHistoryAdded(info=self._hub.info, item=item, received_at=received_at))
+
+    def _add_words(self, event: Any, kind: PartKind, delta: str) -> str:
+        """Add words to the history, and give all of their part; words may come before their item."""
+        conversation = self._hub.conversation
+        known = event.item_id in conversation
+        text = conversation.add_words(event.item_id, event.content_index, delta, kind)
+        if not known:
+            self._history_added(event.item_id, event.received_at)
+        return text
+
     def _item_updated(self, event: RealtimeModelItemUpdatedEvent) -> None:
         hub = self._hub
         change = hub.conversation.upsert(event.item, anchored=event.anchored)
         if change == "added":
-            item: RealtimeItem | None = hub.conversation.get(event.item.item_id)
-            if item is not None:
-                hub.publish(RealtimeHistoryAdded(info=hub.info, item=item, received_at=event.received_at))
+            self._history_added(event.item.item_id, event.received_at)
         elif change == "updated":
             self._history_updated(event.received_at)
 
@@ -326,16 +340,15 @@ class ModelEventHandler:
     # -- the user's words --------------------------------------------------------------------------------------------
 
     def _user_delta(self, event: RealtimeModelInputAudioTranscriptionDeltaEvent) -> None:
-        text = self._hub.conversation.add_words(event.item_id, event.content_index, event.delta, "user_audio")
+        text = self._add_words(event, "user_audio", event.delta)
         self._transcript("user", event, event.delta, text)
 
     def _user_completed(self, event: RealtimeModelInputAudioTranscriptionCompletedEvent) -> None:
         hub = self._hub
         change = hub.conversation.finish_words(event.item_id, event.content_index, event.transcript, "user_audio")
         self._transcript("user", event, "", event.transcript, final=True)
-        item = hub.conversation.get(event.item_id)
-        if change == "added" and item is not None:
-            hub.publish(RealtimeHistoryAdded(info=hub.info, item=item, received_at=event.received_at))
+        if change == "added":
+            self._history_added(event.item_id, event.received_at)
         elif change == "updated":
             self._history_updated(event.received_at)
 
