@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 import trio
 
+from tests.cli.test_loudspeaker import audio
 from trio_realtime import (
-    RealtimeAudioInterrupted,
     RealtimeAudioEnd,
+    RealtimeAudioInterrupted,
     RealtimeConnectionEvent,
     RealtimeError,
     RealtimeEventInfo,
@@ -17,7 +18,6 @@ from trio_realtime import (
 from trio_realtime.cli.call_log import CallLog
 from trio_realtime.cli.loudspeaker import Loudspeaker
 from trio_realtime.cli.steps import Noted, Said, Unexpected
-from tests.cli.test_loudspeaker import audio
 
 INFO = RealtimeEventInfo(SimpleNamespace())
 

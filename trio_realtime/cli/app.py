@@ -50,7 +50,9 @@ def _start(  # pyright: ignore[reportUnusedFunction]  (typer calls it)
         print(context.get_help())
 
 
-_SPEED = typer.Option(min=0.5, max=20.0, help="How many times faster than real time it goes (local server only).")
+_SPEED = typer.Option(
+    min=0.5, max=20.0, metavar="N", help="How many times faster than real time it goes (local server only)."
+)
 
 
 @app.command(epilog=f"[bold]{PROGRAM} demo[/bold]     about 5 seconds, no network, no key")
@@ -75,8 +77,10 @@ def demo(
     epilog=f"[bold]{PROGRAM} chat[/bold]\n\n[bold]echo 'Roll two dice' | {PROGRAM} chat[/bold]",
 )
 def chat(
-    url: Annotated[str | None, typer.Option(help="Where to connect, such as ws://127.0.0.1:8765/v1/realtime.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model's name.", show_default=False)] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where to connect, such as ws://127.0.0.1:8765/v1/realtime.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name.")] = None,
 ) -> None:
     """Have a typed conversation.
 
@@ -93,10 +97,12 @@ def chat(
     epilog=f"[bold]{PROGRAM} serve --port 8765[/bold]\n\n[bold]{PROGRAM} serve --engine echo --verbose[/bold]",
 )
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on. There is no access control.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
-    engine: Annotated[str, typer.Option(help="What answers: rules or echo.")] = "rules",
-    pace: Annotated[float, typer.Option(min=0.0, help="Times faster than real time; 0 is at once.")] = 8.0,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="The address to listen on. There is no access control.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The port; 0 takes a free one.")] = 0,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What answers: rules or echo.")] = "rules",
+    pace: Annotated[float, typer.Option(min=0.0, metavar="N", help="Times faster than real time; 0 is at once.")] = 8.0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Write every event to stderr.")] = False,
 ) -> None:
     """Run the local server for development, until Ctrl-C.

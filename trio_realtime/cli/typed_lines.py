@@ -26,6 +26,7 @@ class TypedLines:
 
     def __init__(self, stdin: Any = None) -> None:
         stream = sys.stdin if stdin is None else stdin
+        self._stream = stream  # keeps what is below it open
         buffer: Any = getattr(stream, "buffer", None)
         self._raw: Any = getattr(buffer, "raw", buffer)
         self._decode = codecs.getincrementaldecoder(getattr(stream, "encoding", None) or "utf-8")("replace").decode
@@ -40,7 +41,7 @@ class TypedLines:
         """
         await trio.lowlevel.checkpoint()
         while "\n" not in self._text and not self._ended:
-            data: bytes | None = await trio.to_thread.run_sync(self._raw.read, _SIZE, abandon_on_cancel=True)
+            data = await trio.to_thread.run_sync(self._read, abandon_on_cancel=True)
             if data is None:  # a terminal that somebody has made non-blocking
                 await trio.sleep(_PAUSE)
                 continue
@@ -48,3 +49,10 @@ class TypedLines:
             self._text += self._decode(data, final=self._ended)
         line, found, self._text = self._text.partition("\n")
         return line.rstrip("\r") if line or found else None
+
+    def _read(self) -> bytes | None:
+        try:
+            data: bytes | None = self._raw.read(_SIZE)
+        except (OSError, ValueError):
+            return b""  # the terminal is gone
+        return data
