@@ -67,7 +67,7 @@ class CallLog:
         self._silenced: set[str] = set()
         self._late_audio = 0
         self._agents: dict[str, str] = {}
-        self._words: dict[str, tuple[str, str]] = {}
+        self._words: dict[str, RealtimeTranscript] = {}
         self._told: set[str] = set()
 
     async def read(self, session: RealtimeSession[Any]) -> None:
@@ -141,11 +141,11 @@ class CallLog:
 
     def words(self, response_id: str, mark: int = 0) -> str:
         """Give the agent's words of a response, as far as they are known."""
-        found: dict[str, str] = {}
+        newest: dict[str, RealtimeTranscript] = {}
         for event in self.events[mark:]:
             if isinstance(event, RealtimeTranscript) and event.response_id == response_id:
-                found[event.item_id] = event.text
-        return " ".join(found.values())
+                newest[event.item_id] = event
+        return " ".join(event.text for event in newest.values())
 
     def audio(self, response_id: str) -> bytes:
         """Give the audio of a response."""
@@ -230,11 +230,14 @@ class CallLog:
         self._speaker.put(event)
 
     def _transcript(self, event: RealtimeTranscript) -> None:
-        speaker = CALLER if event.role == "user" else self._agents.get(event.response_id or "", "Agent")
-        self._words[event.item_id] = (speaker, event.text)
+        self._words[event.item_id] = event
         if event.final and event.item_id not in self._told:
             self._told.add(event.item_id)
+            speaker = CALLER if event.role == "user" else self._agent(event.response_id)
             self._report(Said(speaker=speaker, text=event.text or f"({event.error or 'nothing'})"))
+
+    def _agent(self, response_id: str | None) -> str:
+        return self._agents.get(response_id or "", "Agent")
 
     def _interrupted(self, event: RealtimeAudioInterrupted) -> None:
         """Tell the words that were heard, as a share of those that came: audio and words run side by side."""
@@ -243,12 +246,13 @@ class CallLog:
             self._speech_began = None
         self._speaker.stop()
         self._silenced.add(event.response_id)
-        speaker, text = self._words.get(event.item_id, ("Agent", ""))
+        words = self._words.get(event.item_id)
         heard = self._speaker.heard_ms.get(event.item_id, 0.0)
         share = heard / max(self._speaker.received_ms.get(event.item_id, 0.0), 1.0)
         if event.item_id not in self._told:
             self._told.add(event.item_id)
-            self._report(Said(speaker=speaker, text=_first_words(text, share), cut=True))
+            text = "" if words is None else _first_words(words.text, share)
+            self._report(Said(speaker=self._agent(event.response_id), text=text, cut=True))
 
     def _tool_end(self, event: RealtimeToolEnd) -> None:
         began = self._tool_began.pop(event.call_id, None)
