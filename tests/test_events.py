@@ -49,7 +49,7 @@ class Named:
 def make(cls, **values):
     """An event of the class, with something for what it needs."""
     needed = {
-        name: Named() if name in {"agent", "tool", "from_agent", "to_agent"} else ()
+        field.alias: Named() if name in {"agent", "tool", "from_agent", "to_agent"} else ()
         for name, field in attrs.fields_dict(cls).items()
         if field.default is attrs.NOTHING and name != "info"
     }
@@ -57,7 +57,7 @@ def make(cls, **values):
 
 
 def fields(cls):
-    return set(attrs.fields_dict(cls)) - {"type", "info", "seq", "received_at"}
+    return {field.alias for field in attrs.fields(cls)} - {"type", "info", "seq", "received_at"}
 
 
 class TestEveryEvent:

@@ -17,6 +17,7 @@ VALUES, CORE, TRANSPORT, MODEL, WORDS, SHELL, FACES = range(7)
 LAYERS = {
     "__about__": VALUES,
     "_awaitable": VALUES,  # one pure helper
+    "_growing": VALUES,
     "_structure": VALUES,
     "audio": VALUES,
     "config": VALUES,

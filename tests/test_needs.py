@@ -26,6 +26,7 @@ from trio_realtime import (
     SessionClosed,
     ToolGuardrailFunctionOutput,
     ToolResult,
+    UserError,
     UserMessageItem,
     function_tool,
     output_guardrail,
@@ -692,3 +693,65 @@ async def test_need_9_an_application_without_audio_loses_no_items_to_an_interrup
         await trio.sleep(5)
         assert count(server, "conversation.item.delete") == 0
         assert len(session.history) == 2
+
+
+async def test_need_7_a_long_reply_into_a_reader_that_pauses_is_kept(autojump_clock):
+    words = "word " * 6_000
+    config = {"model_settings": {"output_modalities": ["text"]}}
+    async with talk(ScriptEngine([Say(words)]), config=config) as (session, _):
+        await session.send_message("Go")
+        await trio.sleep(30)
+        assert session.statistics().peak_bytes < 8 * 1024 * 1024
+        events = await collect(session, "agent_end")
+        assert of(events, "transcript")[-1].text == words
+        assert "".join(event.delta for event in of(events, "transcript")) == words
+
+
+@pytest.mark.parametrize("timeout", [10, None])
+async def test_need_16_a_guardrail_that_hangs_does_not_keep_a_closed_session_open(timeout, autojump_clock):
+    @output_guardrail
+    async def hangs(context, agent, text):
+        await trio.sleep_forever()
+
+    config = {"output_guardrails": [hangs], "guardrails_settings": {"timeout": timeout}}
+    async with talk(ScriptEngine([Say("Hello.")]), config=config) as (session, _):
+        await session.send_message("Go")
+        await trio.sleep(1)
+        await session.close()
+        began = trio.current_time()
+        events = [event async for event in session]
+        assert trio.current_time() - began < 1
+        assert "agent_end" in kinds(events)
+    with pytest.raises(RealtimeConnectionError):
+        async with talk(
+            ScriptEngine([Say("Hello.")]), config=config, faults=[CloseWith(1011, event="rate_limits.updated")]
+        ) as (session, _):
+            await session.send_message("Go")
+            with trio.fail_after(10):
+                async for _ in session:
+                    pass
+
+
+async def test_need_11_a_guardrail_that_objects_to_everything_is_no_endless_loop(autojump_clock):
+    @output_guardrail
+    def never(context, agent, text):
+        return GuardrailFunctionOutput(output_info=None, tripwire_triggered=True)
+
+    async with talk(agent=make_agent(output_guardrails=[never])) as (session, server):
+        for turn in (1, 2):
+            await session.send_message("Hello there")
+            await trio.sleep(600)
+            assert count(server, "response.create") == 2 * turn  # the user's, and one recovery
+
+
+@pytest.mark.parametrize(
+    "message", ["a\ud800b", {"content": [{"type": "input_text", "text": "\ud800"}]}, {"content": []}, {"content": [{}]}]
+)
+async def test_need_22_a_message_that_cannot_be_sent_raises_at_the_call(message, autojump_clock):
+    async with talk() as (session, server):
+        with pytest.raises(UserError):
+            await session.send_message(message)
+        for role, content in (("user", 5), ("user", None), (["user"], "x"), ("user", b"x"), ("user", "\ud800")):
+            with pytest.raises(UserError):
+                await session.add_item(role, content)
+        assert server.received_types() == ["session.update"]

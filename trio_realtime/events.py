@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
+from trio_realtime._growing import GrowingText
 from trio_realtime.context import RunContextWrapper
 from trio_realtime.items import RealtimeItem
 from trio_realtime.model_events import (
@@ -295,11 +296,16 @@ class RealtimeTranscript(_SessionEvent):
     role: Literal["user", "assistant"]
     item_id: str
     delta: str
-    text: str
+    _text: str | GrowingText = attrs.field(alias="text")
     final: bool = False
     error: ResponseError | None = None
     content_index: int = 0
     response_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All words of that part of the item up to now."""
+        return str(self._text)
 
 
 @attrs.frozen(kw_only=True)

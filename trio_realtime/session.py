@@ -188,8 +188,8 @@ class RealtimeSession(Generic[TContext]):
     async def close(self) -> None:
         """End the session now: the connection is closed in an orderly way and iteration ends.
 
-        A checkpoint. The block is still to be left by whoever entered it. Idempotent; after it the other methods raise
-        SessionClosed.
+        A checkpoint. Tools that run are cancelled and get no output any more, a calling one included. The block is
+        still to be left by whoever entered it. Idempotent; after it the other methods raise SessionClosed.
         """
         hub = self._hub
         await trio.lowlevel.checkpoint()
@@ -266,6 +266,7 @@ class RealtimeSession(Generic[TContext]):
         """
         user_input = user_message(message)
         _require_entered(self._hub)
+        self._hub.guardrails.user_turn()
         await self._hub.outbox.send(RealtimeModelSendUserInput(user_input=user_input, item_id=new_id("item")))
 
     async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
@@ -291,6 +292,8 @@ class RealtimeSession(Generic[TContext]):
         Args:
             respond: ask for a response to it.
         """
+        _require_entered(self._hub)
+        self._hub.guardrails.user_turn()
         await self._raw("input_audio_buffer.commit")
         if respond:
             await self._raw("response.create")

@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 from pyrsistent import PVector, pvector
 
+from trio_realtime._growing import GrowingText
 from trio_realtime.items import (
     AssistantAudio,
     AssistantContent,
@@ -47,7 +48,7 @@ class _Words:
     """The words of one part of an item as far as they have come."""
 
     kind: PartKind
-    text: str = ""
+    text: GrowingText = attrs.Factory(GrowingText)
     final: bool = False
 
 
@@ -134,11 +135,11 @@ class Conversation:
         self._arrange(other.item_id for other in self._items if other.item_id != item_id)
         return True
 
-    def add_words(self, item_id: str, index: int, delta: str, kind: PartKind) -> str:
+    def add_words(self, item_id: str, index: int, delta: str, kind: PartKind) -> GrowingText:
         """Append words to part ``index`` of an item, and give all words of that part."""
         words = self._part(item_id, index, kind)
         if not words.final:
-            words.text += delta
+            words.text = words.text.plus(delta)
             self._unfolded.add(item_id)
         return words.text
 
@@ -147,7 +148,7 @@ class Conversation:
         added = item_id not in self._place
         words = self._part(item_id, index, kind)
         known = words.final and words.text == text
-        words.text, words.final = text, True
+        words.text, words.final = GrowingText(text), True
         self._unfolded.add(item_id)
         if kind == "user_audio" and item_id in self._place:
             item = self._items[self._place[item_id]]
@@ -313,7 +314,7 @@ def _with_words(item: RealtimeItem, index: int, words: _Words) -> RealtimeItem:
         user += [InputAudio()] * (index + 1 - len(user))
         part = user[index]
         if isinstance(part, InputAudio):
-            user[index] = attrs.evolve(part, transcript=words.text)
+            user[index] = attrs.evolve(part, transcript=str(words.text))
         return attrs.evolve(item, content=tuple(user))
     if isinstance(item, AssistantMessageItem) and words.kind != "user_audio":
         spoken = words.kind == "assistant_audio"
@@ -321,8 +322,8 @@ def _with_words(item: RealtimeItem, index: int, words: _Words) -> RealtimeItem:
         parts += [AssistantAudio() if spoken else AssistantText()] * (index + 1 - len(parts))
         before = parts[index]
         if isinstance(before, AssistantAudio):
-            parts[index] = attrs.evolve(before, transcript=words.text)
+            parts[index] = attrs.evolve(before, transcript=str(words.text))
         else:
-            parts[index] = attrs.evolve(before, text=words.text)
+            parts[index] = attrs.evolve(before, text=str(words.text))
         return attrs.evolve(item, content=tuple(parts))
     return item

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -50,6 +51,18 @@ class GuardrailRunner:
         self._wake, self._woken = trio.open_memory_channel[None](1)
         self._work: dict[Response, _Work] = {}
         self._busy: Response | None = None
+        self._running = trio.CancelScope()
+        self._until = inf
+        self._recovered = False
+
+    def settle(self, deadline: float) -> None:
+        """Answer by ``deadline`` (trio clock, seconds) whatever is still checked: the session has ended."""
+        self._until = deadline
+        self._running.deadline = min(self._running.deadline, deadline)
+
+    def user_turn(self) -> None:
+        """Note that the user has said something new, so that the next answer may be recovered from again."""
+        self._recovered = False
 
     # -- the reader's side: synchronous ------------------------------------------------------------------------------
 
@@ -166,9 +179,11 @@ class GuardrailRunner:
         settings = self._hub.run_config.guardrails_settings
         error: Exception
         try:
-            with trio.move_on_after(settings.timeout if settings.timeout is not None else float("inf")):
+            now = trio.current_time()
+            seconds = min(inf if settings.timeout is None else settings.timeout, max(self._until - now, 0.0))
+            with trio.move_on_after(seconds) as self._running:
                 return await guardrail.run(self._hub.wrapper, agent, text)
-            seconds = settings.timeout or 0.0
+            seconds = trio.current_time() - now
             message = f"the guardrail {guardrail.get_name()} did not answer within {seconds:g} seconds"
             error = RealtimeTimeoutError(message, name="guardrail", seconds=seconds)
         except Exception as fault:  # noqa: BLE001  the user's own
@@ -196,7 +211,10 @@ class GuardrailRunner:
             return
         newer = [other for other in hub.responses.active() if other is not response]
         hub.outbox.send_first(hub.interrupt(response_id=response.response_id, cancel=response.active))
-        if response.active or not newer:  # a newer answer to the user stands; a message would only talk over it
+        # A newer answer to the user stands; a message would only talk over it. What follows a recovery is not recovered
+        # from: a guardrail that objects to everything would ask for responses for ever.
+        if (response.active or not newer) and not self._recovered:
+            self._recovered = True
             names = ", ".join(result.guardrail.get_name() for result in results)
             recovery = hub.run_config.guardrails_settings.recovery
             text = recovery if recovery is not None else f"Output guardrail triggered: {names}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import trio
 
+from trio_realtime._growing import GrowingText
 from trio_realtime.audio import PCM16, RealtimePlaybackTracker
 from trio_realtime.config import RealtimeModelConfig, RealtimeRunConfig
 from trio_realtime.context import RunContextWrapper
@@ -108,9 +109,10 @@ class SessionHub:
         self.failure_seen: bool = False
         self.handle: Callable[[RealtimeModelEvent], None] = lambda _: None
         self.stop_tools: Callable[[], None] = lambda: None
+        self.settle_checks: Callable[[float], None] = lambda _: None
         self.blocked: Overflow | None = None
         self.events_published: int = 0
-        self._aside: dict[tuple[str, int], str] = {}
+        self._aside: dict[tuple[str, int], GrowingText] = {}
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -170,10 +172,10 @@ class SessionHub:
         self.publish_before(before, RealtimeError(info=self.info, error=error, received_at=received_at))
         self.hooks.error(error)
 
-    def out_of_band_words(self, item_id: str, content_index: int, delta: str) -> str:
+    def out_of_band_words(self, item_id: str, content_index: int, delta: str) -> GrowingText:
         """Collect words that are not part of the conversation, and give all of that part."""
         key = (item_id, content_index)
-        self._aside[key] = self._aside.get(key, "") + delta
+        self._aside[key] = self._aside.get(key, GrowingText()).plus(delta)
         while len(self._aside) > _ASIDE:
             del self._aside[next(iter(self._aside))]
         return self._aside[key]
@@ -252,6 +254,7 @@ class SessionHub:
             waiter.answered.set()
         self.responses.release_waiters()
         self.stop_tools()
+        self.settle_checks(trio.current_time() + (0.0 if self.leaving else self.run_config.timeouts.close))
 
     def fail(self, failure: Exception) -> None:
         """End the session with a failure; if it has ended already, and well, keep the failure for who leaves it."""

@@ -155,6 +155,7 @@ async def _prepare(hub: SessionHub) -> RealtimeModelConfig:
     """Make what the tasks work with, and give what to connect with."""
     hub.approvals = Approvals()
     hub.guardrails = GuardrailRunner(hub)
+    hub.settle_checks = hub.guardrails.settle
     hub.tool_runner = ToolRunner(hub)
     hub.handle = ModelEventHandler(hub)
     config, hub.tools = await connect_settings(hub)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trio_realtime._growing import GrowingText
 from trio_realtime.core.conversation import PartKind
 from trio_realtime.errors import InternalError, ServerError
 from trio_realtime.events import (
@@ -225,7 +226,7 @@ class ModelEventHandler:
         hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
 
     def _transcript(
-        self, role: Any, event: Any, delta: str, text: str, *, final: bool = False, error: Any = None
+        self, role: Any, event: Any, delta: str, text: str | GrowingText, *, final: bool = False, error: Any = None
     ) -> None:
         hub = self._hub
         words = RealtimeTranscript(
@@ -240,7 +241,7 @@ class ModelEventHandler:
             response_id=getattr(event, "response_id", None),
             received_at=event.received_at,
         )
-        hub.publish(words, len(text))
+        hub.publish(words, len(text) if final else len(delta))
 
     # -- history -----------------------------------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class ModelEventHandler:
         if item is not None:
             self._hub.publish(RealtimeHistoryAdded(info=self._hub.info, item=item, received_at=received_at))
 
-    def _add_words(self, event: Any, kind: PartKind, delta: str) -> str:
+    def _add_words(self, event: Any, kind: PartKind, delta: str) -> GrowingText:
         """Add words to the history, and give all of their part; words may come before their item."""
         conversation = self._hub.conversation
         known = event.item_id in conversation
@@ -358,6 +359,7 @@ class ModelEventHandler:
 
     def _speech_started(self, event: RealtimeModelSpeechStartedEvent) -> None:
         hub = self._hub
+        hub.guardrails.user_turn()
         if event.interrupts:
             command = hub.interrupt(cancel=False)  # the server has cancelled already
             if command.truncations:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from trio_realtime._structure import structure
 from trio_realtime.config import RealtimeUserInput, RealtimeUserInputMessage, RealtimeUserInputText
-from trio_realtime.errors import UserError
+from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.model_inputs import (
     RealtimeModelInputImageContent,
     RealtimeModelInputTextContent,
@@ -21,16 +21,20 @@ __all__ = ["item_content", "user_message"]
 def user_message(message: RealtimeUserInput) -> RealtimeModelUserInput:
     """Check a user message and turn it into the model layer's own."""
     if isinstance(message, str):
-        return message
+        return _encodable(message, "message")
     checked = structure(message, RealtimeUserInputMessage, name="message")
     if not checked.content:
         raise UserError("message.content: must have at least one part")
     parts: list[RealtimeModelInputTextContent | RealtimeModelInputImageContent] = []
     for index, part in enumerate(checked.content):
         if isinstance(part, RealtimeUserInputText):
-            parts.append(RealtimeModelInputTextContent(text=part.text))
+            parts.append(RealtimeModelInputTextContent(text=_encodable(part.text, f"message.content[{index}].text")))
         elif part.image_url:
-            parts.append(RealtimeModelInputImageContent(image_url=part.image_url, detail=part.detail))
+            parts.append(
+                RealtimeModelInputImageContent(
+                    image_url=_encodable(part.image_url, f"message.content[{index}].image_url"), detail=part.detail
+                )
+            )
         else:
             raise UserError(f"message.content[{index}].image_url: must not be empty")
     return RealtimeModelUserInputMessage(content=tuple(parts))
@@ -41,12 +45,14 @@ _TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output
 
 def item_content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Check the content of a message and give it in the protocol's form."""
-    if role not in _TEXT_PART:
+    if not isinstance(cast("Any", role), str) or role not in _TEXT_PART:
         raise UserError(f"role must be 'user', 'system' or 'assistant', not {role!r}")
     if isinstance(content, str):
         return [{"type": _TEXT_PART[role], "text": content}]
-    parts: list[dict[str, Any]] = []
     given: Any = content
+    if isinstance(given, (bytes, bytearray)) or not isinstance(given, Sequence):
+        raise UserTypeError(f"content must be text or a list of parts, not {type(given).__name__}")
+    parts: list[dict[str, Any]] = []
     for index, part in enumerate(given):
         if not isinstance(part, Mapping) or not isinstance(cast("Any", part).get("type"), str):
             raise UserError(f"content[{index}] must be a dict with a 'type'")
@@ -54,3 +60,12 @@ def item_content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[
     if not parts:
         raise UserError("content must have at least one part")
     return parts
+
+
+def _encodable(text: str, name: str) -> str:
+    """Give ``text``, which must be sendable: a lone surrogate is no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{name}: has a character that cannot be encoded (a lone surrogate)") from None
+    return text
