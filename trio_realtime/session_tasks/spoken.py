@@ -52,8 +52,9 @@ def item_content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[
     given: Any = content
     if isinstance(given, (bytes, bytearray)) or not isinstance(given, Sequence):
         raise UserTypeError(f"content must be text or a list of parts, not {type(given).__name__}")
+    entries: Sequence[Any] = content
     parts: list[dict[str, Any]] = []
-    for index, part in enumerate(given):
+    for index, part in enumerate(entries):
         if not isinstance(part, Mapping) or not isinstance(cast("Any", part).get("type"), str):
             raise UserError(f"content[{index}] must be a dict with a 'type'")
         parts.append(dict(cast("Any", part)))

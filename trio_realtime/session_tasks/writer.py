@@ -126,9 +126,17 @@ class Outbox:
             if self._taken is not None:
                 self._taken.finish(self._closed_error())
 
-    def taken(self, command: Command | None) -> None:
-        """Note which command the writer is at, so that its sender is failed if the outbox closes meanwhile."""
+    def taken(self, command: Command | None) -> bool:
+        """Note which command the writer is at, so that its sender is failed if the outbox closes meanwhile.
+
+        Returns:
+            False if it has closed already, on the command's way to the writer: it is failed and not to be sent.
+        """
         self._taken = command
+        if command is None or not self._dropped:
+            return True
+        command.finish(self._closed_error())
+        return False
 
     def _closed_error(self) -> SessionClosed:
         error = SessionClosed("the session has ended")
@@ -148,7 +156,8 @@ async def run_writer(hub: SessionHub) -> None:
             hub.handle(event)
         if command is None:
             continue
-        outbox.taken(command)
+        if not outbox.taken(command):
+            return
         try:
             await connection.send_event(command.event)
         except (RealtimeConnectionError, RealtimeTimeoutError) as error:
