@@ -252,7 +252,10 @@ class ToolRunner:
                     break  # nobody will say that it ends
         respond = hub.ledger.answer(event.call_id, respond=answer.respond)
         output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond)
-        await hub.outbox.send(output)
+        if answer.fatal:  # the session ends next: the output has to be out before
+            await hub.outbox.send_and_wait(output)
+        else:
+            await hub.outbox.send(output)
         if hub.conversation.complete_call(event.call_id, answer.text) is not None:
             hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
 
