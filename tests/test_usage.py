@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_realtime.usage import InputTokensDetails, OutputTokensDetails, RequestUsage, Usage
+from trio_realtime.usage import (
+    InputTokensDetails,
+    ModalityTokens,
+    OutputTokensDetails,
+    RequestUsage,
+    TranscriptionUsage,
+    Usage,
+)
 
 
 def response(i=0, o=0, *, cached=0, written=0, reasoning=0, requests=1):
@@ -20,6 +27,7 @@ def response(i=0, o=0, *, cached=0, written=0, reasoning=0, requests=1):
 
 
 def test_begins_with_nothing():
+    nothing = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
     assert attrs.asdict(Usage()) == {
         "requests": 0,
         "input_tokens": 0,
@@ -28,6 +36,18 @@ def test_begins_with_nothing():
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 0,
         "request_usage_entries": [],
+        "input_modalities": nothing,
+        "cached_modalities": nothing,
+        "output_modalities": nothing,
+        "transcription": {
+            "requests": 0,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "total_tokens": 0,
+            "input_modalities": nothing,
+            "seconds": 0.0,
+        },
+        "agents": {},
     }
     assert Usage().request_usage_entries is not Usage().request_usage_entries
 
@@ -65,6 +85,74 @@ def test_entries_are_taken_over():
     total.add(response(3))
     assert [entry.input_tokens for entry in total.request_usage_entries] == [1, 2, 3]
     assert len(session.request_usage_entries) == 2
+
+
+def spoken(text, audio, *, cached=0, out=0):
+    return Usage(
+        requests=1,
+        input_tokens=text + audio,
+        output_tokens=out,
+        total_tokens=text + audio + out,
+        input_modalities=ModalityTokens(text_tokens=text, audio_tokens=audio),
+        cached_modalities=ModalityTokens(text_tokens=cached),
+        output_modalities=ModalityTokens(audio_tokens=out),
+    )
+
+
+def test_need_34_by_modality_and_agent():
+    usage = Usage()
+    usage.add(spoken(10, 20, cached=5, out=7), agent="Desk", response_id="r1")
+    usage.add(spoken(1, 2, out=3), agent="Billing", response_id="r2")
+    usage.add(spoken(1, 0), agent="Desk", response_id="r3")
+    assert usage.input_modalities == ModalityTokens(text_tokens=12, audio_tokens=22)
+    assert usage.cached_modalities == ModalityTokens(text_tokens=5)
+    assert usage.output_modalities == ModalityTokens(audio_tokens=10)
+    assert {name: (one.requests, one.total_tokens) for name, one in usage.agents.items()} == {
+        "Desk": (2, 38),
+        "Billing": (1, 6),
+    }
+    assert usage.agents["Desk"].input_modalities == ModalityTokens(text_tokens=11, audio_tokens=20)
+    entries = [(entry.agent, entry.response_id, entry.total_tokens) for entry in usage.request_usage_entries]
+    assert entries == [("Desk", "r1", 37), ("Billing", "r2", 6), ("Desk", "r3", 1)]
+    assert usage.request_usage_entries[0].output_modalities == ModalityTokens(audio_tokens=7)
+
+
+def test_need_34_transcription_is_apart():
+    usage = Usage()
+    tokens = TranscriptionUsage(
+        requests=1, input_tokens=9, output_tokens=1, total_tokens=10, input_modalities=ModalityTokens(audio_tokens=9)
+    )
+    usage.add_transcription(tokens, agent="Desk")
+    usage.add_transcription(TranscriptionUsage(requests=1, seconds=1.5))
+    assert usage.transcription == TranscriptionUsage(
+        requests=2,
+        input_tokens=9,
+        output_tokens=1,
+        total_tokens=10,
+        input_modalities=ModalityTokens(audio_tokens=9),
+        seconds=1.5,
+    )
+    assert usage.agents["Desk"].transcription == tokens
+    assert (usage.requests, usage.total_tokens, usage.request_usage_entries) == (0, 0, [])
+
+
+def test_sums_of_sums():
+    one, total = Usage(), Usage()
+    one.add(spoken(1, 2), agent="Desk")
+    one.add_transcription(TranscriptionUsage(requests=1, seconds=2.0), agent="Desk")
+    total.add(one)
+    total.add(one)
+    assert (total.requests, total.agents["Desk"].requests) == (2, 2)
+    assert (total.transcription.seconds, total.agents["Desk"].transcription.seconds) == (4.0, 4.0)
+    assert one.agents["Desk"].requests == 1
+
+
+def test_the_newest_entries_are_kept():
+    usage = Usage()
+    for number in range(1, 1101):
+        usage.add(response(number))
+    assert [entry.input_tokens for entry in usage.request_usage_entries] == list(range(101, 1101))
+    assert usage.requests == 1100
 
 
 numbers = st.tuples(st.integers(0, 2), st.integers(0, 50), st.integers(0, 50), st.integers(0, 9), st.integers(0, 9))

@@ -209,8 +209,10 @@ from trio_realtime.tools import tool as tool
 from trio_realtime.tools import tool_thread_limiter as tool_thread_limiter
 from trio_realtime.transport.base import TransportConfig as TransportConfig
 from trio_realtime.usage import InputTokensDetails as InputTokensDetails
+from trio_realtime.usage import ModalityTokens as ModalityTokens
 from trio_realtime.usage import OutputTokensDetails as OutputTokensDetails
 from trio_realtime.usage import RequestUsage as RequestUsage
+from trio_realtime.usage import TranscriptionUsage as TranscriptionUsage
 from trio_realtime.usage import Usage as Usage
 
 __all__ = [
@@ -245,6 +247,7 @@ __all__ = [
     "Limits",
     "LiveModel",
     "MCPConfig",
+    "ModalityTokens",
     "ModelBehaviorError",
     "NotGiven",
     "OpenAIRealtimeSIPModel",
@@ -394,6 +397,7 @@ __all__ = [
     "ToolResult",
     "ToolTimeoutBehavior",
     "ToolTimeoutError",
+    "TranscriptionUsage",
     "TransportConfig",
     "TruncationPoint",
     "Usage",

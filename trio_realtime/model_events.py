@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 
 from trio_realtime.items import RealtimeItem
-from trio_realtime.usage import Usage
+from trio_realtime.usage import TranscriptionUsage, Usage
 
 if TYPE_CHECKING:
     from trio_realtime.errors import ConfigRejected
@@ -163,12 +163,13 @@ class RealtimeModelInputAudioTimeoutTriggeredEvent(_ModelEvent):
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelInputAudioTranscriptionCompletedEvent(_ModelEvent):
-    """The words of a user item are known."""
+    """The words of a user item are known; ``usage`` is what that cost, where the model tells."""
 
     type: Literal["input_audio_transcription_completed"] = "input_audio_transcription_completed"
     item_id: str
     transcript: str
     content_index: int = 0
+    usage: TranscriptionUsage | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -44,6 +44,7 @@ from trio_realtime.model_events import (
     RealtimeModelTurnStartedEvent,
     ResponseError,
 )
+from trio_realtime.usage import TranscriptionUsage
 
 NOTHING_TO_A_SESSION = {
     "session.created",
@@ -104,7 +105,9 @@ WHERE = {"item_id": "item_a", "content_index": 0, "response_id": "resp_1"}
         ),
         (
             "conversation.item.input_audio_transcription.completed",
-            RealtimeModelInputAudioTranscriptionCompletedEvent(**AT, item_id="item_u", transcript="Hi there"),
+            RealtimeModelInputAudioTranscriptionCompletedEvent(
+                **AT, item_id="item_u", transcript="Hi there", usage=TranscriptionUsage(requests=1, seconds=1.5)
+            ),
         ),
         (
             "conversation.item.input_audio_transcription.failed",

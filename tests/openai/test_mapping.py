@@ -26,12 +26,20 @@ from trio_realtime.openai.mapping import (
     rate_limits_of,
     response_error_of,
     tag_of,
+    transcription_usage_of,
     turn_ended_of,
     usage_event_of,
     user_metadata,
 )
-from trio_realtime.openai.server_values import ConversationItem, ErrorDetails, RateLimitDetails, Response, ResponseUsage
-from trio_realtime.usage import InputTokensDetails, Usage
+from trio_realtime.openai.server_values import (
+    ConversationItem,
+    ErrorDetails,
+    RateLimitDetails,
+    Response,
+    ResponseUsage,
+    TranscriptUsage,
+)
+from trio_realtime.usage import InputTokensDetails, ModalityTokens, TranscriptionUsage, Usage
 
 
 def item(previous=None, **fields):
@@ -142,6 +150,9 @@ def test_token_counts():
         output_tokens=20,
         total_tokens=30,
         input_tokens_details=InputTokensDetails(cached_tokens=3),
+        input_modalities=ModalityTokens(text_tokens=4, audio_tokens=6),
+        cached_modalities=ModalityTokens(text_tokens=1, audio_tokens=2),
+        output_modalities=ModalityTokens(text_tokens=5, audio_tokens=15),
     )
     assert event.input_tokens_details == RealtimeModelInputTokensDetails(
         text_tokens=4,
@@ -162,6 +173,22 @@ def test_token_counts_without_details_and_without_a_total():
     event = usage_event_of(response(), hook_for(ResponseUsage)(details, ResponseUsage), 0.0)
     assert event.input_tokens_details.cached_tokens_details is None
     assert event.usage.total_tokens == 0
+
+
+def test_what_a_transcript_costs():
+    tokens = {"type": "tokens", "input_tokens": 9, "output_tokens": 2, "total_tokens": 11}
+    usage = hook_for(TranscriptUsage)({**tokens, "input_token_details": {"audio_tokens": 9}}, TranscriptUsage)
+    assert transcription_usage_of(usage) == TranscriptionUsage(
+        requests=1,
+        input_tokens=9,
+        output_tokens=2,
+        total_tokens=11,
+        input_modalities=ModalityTokens(audio_tokens=9),
+    )
+    assert transcription_usage_of(TranscriptUsage(input_tokens=1, output_tokens=2)).total_tokens == 3
+    assert transcription_usage_of(TranscriptUsage(type="duration", seconds=2.5)) == TranscriptionUsage(
+        requests=1, seconds=2.5
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,12 @@ from tests.session_tasks.support import (
 from trio_realtime import (
     ConfigRejected,
     InternalError,
+    RealtimeAgent,
     RealtimeAudio,
     RealtimeDtmf,
     ServerError,
     SlowConsumer,
+    TranscriptionUsage,
     Usage,
 )
 from trio_realtime import model_events as m
@@ -184,6 +186,22 @@ async def test_usage_grows(autojump_clock: Any) -> None:
         usage = Usage(requests=1, input_tokens=2, output_tokens=3, total_tokens=5)
         await model.emit(*[m.RealtimeModelUsageEvent(usage=usage)] * 2)
         assert session.usage.total_tokens == 10
+
+
+async def test_need_34_usage_by_agent(autojump_clock: Any) -> None:
+    other = RealtimeAgent(name="Other")
+    async with scripted_session() as (session, model):
+        agent = session.current_agent.name
+        await model.emit(m.RealtimeModelTurnStartedEvent(response_id="r1"))
+        await session.update_agent(other)
+        usage = Usage(requests=1, input_tokens=2, output_tokens=3, total_tokens=5)
+        heard = m.RealtimeModelInputAudioTranscriptionCompletedEvent(
+            item_id="i", transcript="hello", usage=TranscriptionUsage(requests=1, seconds=2.0)
+        )
+        await model.emit(m.RealtimeModelUsageEvent(usage=usage, response_id="r1"), heard)
+        await model.emit(m.RealtimeModelUsageEvent(usage=usage, response_id="unknown"))
+        counts = {name: (one.total_tokens, one.transcription.seconds) for name, one in session.usage.agents.items()}
+        assert counts == {agent: (5, 0.0), "Other": (5, 2.0)}
 
 
 async def test_a_follow_up_is_sent(autojump_clock: Any) -> None:

@@ -41,6 +41,7 @@ from trio_realtime.openai.mapping import (
     rate_limits_of,
     response_error_of,
     tag_of,
+    transcription_usage_of,
     turn_ended_of,
     usage_event_of,
     user_metadata,
@@ -213,7 +214,11 @@ class Incoming:
     def _input_completed(self, event: sse.InputAudioTranscriptionCompletedEvent, now: float) -> Events:
         return [
             RealtimeModelInputAudioTranscriptionCompletedEvent(
-                received_at=now, item_id=event.item_id, transcript=event.transcript, content_index=event.content_index
+                received_at=now,
+                item_id=event.item_id,
+                transcript=event.transcript,
+                content_index=event.content_index,
+                usage=transcription_usage_of(event.usage) if event.usage is not None else None,
             )
         ]
 

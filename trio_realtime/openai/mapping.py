@@ -32,15 +32,19 @@ from trio_realtime.model_events import (
     ResponseStatus,
 )
 from trio_realtime.openai.server_values import (
+    CachedTokensDetails,
     ContentPart,
     ConversationItem,
     ErrorDetails,
+    InputTokenDetails,
+    OutputTokenDetails,
     RateLimitDetails,
     Response,
     ResponseUsage,
+    TranscriptUsage,
 )
 from trio_realtime.openai.severity import is_retryable
-from trio_realtime.usage import InputTokensDetails, Usage
+from trio_realtime.usage import InputTokensDetails, ModalityTokens, TranscriptionUsage, Usage
 
 __all__ = [
     "RESERVED_METADATA_KEY",
@@ -48,6 +52,7 @@ __all__ = [
     "rate_limits_of",
     "response_error_of",
     "tag_of",
+    "transcription_usage_of",
     "turn_ended_of",
     "usage_event_of",
     "user_metadata",
@@ -168,6 +173,32 @@ def _usage(usage: ResponseUsage) -> Usage:
         input_tokens_details=InputTokensDetails(cached_tokens=(details.cached_tokens or 0) if details else 0),
         output_tokens=out,
         total_tokens=into + out if usage.total_tokens is None else usage.total_tokens,
+        input_modalities=_modalities(details),
+        cached_modalities=_modalities(details and details.cached_tokens_details),
+        output_modalities=_modalities(usage.output_token_details),
+    )
+
+
+def _modalities(details: InputTokenDetails | CachedTokensDetails | OutputTokenDetails | None) -> ModalityTokens:
+    if details is None:
+        return ModalityTokens()
+    return ModalityTokens(
+        text_tokens=details.text_tokens or 0,
+        audio_tokens=details.audio_tokens or 0,
+        image_tokens=(not isinstance(details, OutputTokenDetails) and details.image_tokens) or 0,
+    )
+
+
+def transcription_usage_of(usage: TranscriptUsage) -> TranscriptionUsage:
+    """Give what a transcript cost: tokens, or the seconds of its audio."""
+    into, out = usage.input_tokens or 0, usage.output_tokens or 0
+    return TranscriptionUsage(
+        requests=1,
+        input_tokens=into,
+        output_tokens=out,
+        total_tokens=into + out if usage.total_tokens is None else usage.total_tokens,
+        input_modalities=_modalities(usage.input_token_details),
+        seconds=usage.seconds or 0.0,
     )
 
 

@@ -9,7 +9,13 @@ import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven
 from trio_realtime.openai.server_event import ServerEvent
-from trio_realtime.openai.server_values import ConversationItem, ErrorDetails, RateLimitDetails, ServerErrorDetails
+from trio_realtime.openai.server_values import (
+    ConversationItem,
+    ErrorDetails,
+    RateLimitDetails,
+    ServerErrorDetails,
+    TranscriptUsage,
+)
 
 __all__ = [
     "ConversationCreatedEvent",
@@ -142,7 +148,7 @@ class InputAudioTranscriptionCompletedEvent(ServerEvent):
     item_id: str
     content_index: int
     transcript: str
-    usage: Mapping[str, Any] | None = None
+    usage: TranscriptUsage | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -25,6 +25,7 @@ __all__ = [
     "ResponseStatusDetails",
     "ResponseUsage",
     "ServerErrorDetails",
+    "TranscriptUsage",
 ]
 
 
@@ -112,6 +113,18 @@ class ResponseUsage:
     total_tokens: int | None = None
     input_token_details: InputTokenDetails | None = None
     output_token_details: OutputTokenDetails | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TranscriptUsage:
+    """What a transcript cost: tokens, or with ``type`` ``"duration"`` the seconds of its audio."""
+
+    type: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    input_token_details: InputTokenDetails | None = None
+    seconds: float | None = None
 
 
 @attrs.frozen(kw_only=True)

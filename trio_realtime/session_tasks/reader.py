@@ -333,7 +333,10 @@ class ModelEventHandler:
         return "".join(parts)
 
     def _usage(self, event: RealtimeModelUsageEvent) -> None:
-        self._hub.wrapper.usage.add(event.usage)
+        hub = self._hub
+        response = hub.responses.get(event.response_id) if event.response_id is not None else None
+        agent = hub.agent if response is None else response.agent
+        hub.wrapper.usage.add(event.usage, agent=agent.name, response_id=event.response_id)
 
     def _tool_call(self, event: RealtimeModelToolCallEvent) -> None:
         self._hub.tool_runner.submit(event)
@@ -346,6 +349,8 @@ class ModelEventHandler:
 
     def _user_completed(self, event: RealtimeModelInputAudioTranscriptionCompletedEvent) -> None:
         hub = self._hub
+        if event.usage is not None:
+            hub.wrapper.usage.add_transcription(event.usage, agent=hub.agent.name)
         change = hub.conversation.finish_words(event.item_id, event.content_index, event.transcript, "user_audio")
         self._transcript("user", event, "", event.transcript, final=True)
         if change == "added":
