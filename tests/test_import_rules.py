@@ -41,6 +41,7 @@ LAYERS = {
     "runner": SHELL,
     "session": SHELL,
     "session_tasks": SHELL,
+    "sip": SHELL,
     "__init__": FACES,
     "__main__": FACES,
     "cli": FACES,

@@ -183,7 +183,6 @@ from trio_realtime.model_inputs import RealtimeModelUserInputMessage as Realtime
 from trio_realtime.model_inputs import TruncationPoint as TruncationPoint
 from trio_realtime.openai import DEFAULT_MODEL_SETTINGS as DEFAULT_MODEL_SETTINGS
 from trio_realtime.openai import DEFAULT_REALTIME_MODEL as DEFAULT_REALTIME_MODEL
-from trio_realtime.openai import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
 from trio_realtime.openai import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
 from trio_realtime.openai import get_api_key as get_api_key
 from trio_realtime.runner import RealtimeRunner as RealtimeRunner
@@ -192,6 +191,7 @@ from trio_realtime.session import RealtimeSession as RealtimeSession
 from trio_realtime.session import SessionStatistics as SessionStatistics
 from trio_realtime.session_tasks.approvals import PendingApproval as PendingApproval
 from trio_realtime.session_tasks.streams import EventStream as EventStream
+from trio_realtime.sip import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
 from trio_realtime.tools import FunctionTool as FunctionTool
 from trio_realtime.tools import ToolContext as ToolContext
 from trio_realtime.tools import ToolErrorFormatterArgs as ToolErrorFormatterArgs

@@ -11,7 +11,6 @@ from trio_realtime.config import RealtimeModelConfig, RealtimeSessionModelSettin
 from trio_realtime.errors import ConfigRejected, RealtimeTimeoutError, ServerError, UserError
 from trio_realtime.openai.websocket_model import (
     DEFAULT_URL,
-    OpenAIRealtimeSIPModel,
     OpenAIRealtimeWebSocketModel,
     get_api_key,
 )
@@ -86,15 +85,6 @@ async def test_a_call_has_its_model_and_hears_no_default(autojump_clock):
     named = attrs.evolve(settings, model_name="m")
     with pytest.raises(UserError, match="model_name"):
         await request_of(RealtimeModelConfig(api_key="k", call_id="rtc_1", initial_model_settings=named))
-
-
-async def test_a_sip_model_needs_a_call(autojump_clock):
-    with pytest.raises(UserError, match="call_id"):
-        OpenAIRealtimeSIPModel().connect(RealtimeModelConfig(api_key="k"))
-    config = RealtimeModelConfig(api_key="k", call_id="rtc_1")
-    request, update = await request_of(config, model=OpenAIRealtimeSIPModel)
-    assert request.url.endswith("?call_id=rtc_1")
-    assert update is None  # nothing was set, so nothing is said
 
 
 async def later():

@@ -1,4 +1,4 @@
-"""The models that talk to OpenAI's Realtime API, or to a server that speaks like it, over a WebSocket."""
+"""The model that talks to OpenAI's Realtime API, or to a server that speaks like it, over a WebSocket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from trio_realtime.transport.request_check import is_loopback
 
 __all__ = [
     "DEFAULT_URL",
-    "OpenAIRealtimeSIPModel",
     "OpenAIRealtimeWebSocketModel",
     "TransportName",
     "get_api_key",
@@ -130,20 +129,6 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             return self._config
         half = timeouts.heartbeat / 2  # a ping after one half of silence, its answer within the other
         return attrs.evolve(self._config, ping_interval=half, ping_timeout=half)
-
-
-class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
-    """Attaches to a running (SIP) call, which ``call_id`` names. Only settings that were given are sent."""
-
-    def connect(self, config: RealtimeModelConfig) -> AbstractAsyncContextManager[OpenAIRealtimeConnection]:
-        """See :meth:`OpenAIRealtimeWebSocketModel.connect`.
-
-        Raises:
-            UserError: at once, if ``config`` has no ``call_id``.
-        """
-        if not config.call_id:
-            raise UserError("call_id: attaching to a call needs its id")
-        return super().connect(config)
 
 
 def _connector(transport: TransportName | Connector) -> Connector:

@@ -8,7 +8,8 @@ import attrs
 import trio
 
 from trio_realtime._structure import NOT_GIVEN, structure
-from trio_realtime.config import RealtimeModelConfig, RealtimePrompt, RealtimeSessionModelSettings
+from trio_realtime.config import RealtimeModelConfig, RealtimePrompt, RealtimeRunConfig, RealtimeSessionModelSettings
+from trio_realtime.context import RunContextWrapper
 from trio_realtime.errors import RealtimeTimeoutError
 from trio_realtime.handoffs import enabled_handoffs
 from trio_realtime.ids import new_id
@@ -19,18 +20,23 @@ from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
 
-__all__ = ["agent_settings", "apply_agent", "connect_settings"]
+__all__ = ["agent_settings", "apply_agent", "connect_settings", "initial_settings", "overlaid_settings"]
 
 
-async def agent_settings(hub: SessionHub, agent: RealtimeAgent[Any]) -> tuple[RealtimeSessionModelSettings, AgentTools]:
+async def agent_settings(
+    agent: RealtimeAgent[Any],
+    wrapper: RunContextWrapper[Any],
+    model_config: RealtimeModelConfig,
+    run_config: RealtimeRunConfig,
+) -> tuple[RealtimeSessionModelSettings, AgentTools]:
     """Give the settings that ``agent`` means after the connection is made: the agent beats the run's settings.
 
     Raises:
         UserError: tool or handoff names clash, or a tool is not one.
     """
-    base = hub.run_config.model_settings.overlaid(hub.model_config.initial_model_settings)
-    tools = await collect_tools(agent, hub.wrapper)
-    instructions = await agent.get_system_prompt(hub.wrapper)
+    base = run_config.model_settings.overlaid(model_config.initial_model_settings)
+    tools = await collect_tools(agent, wrapper)
+    instructions = await agent.get_system_prompt(wrapper)
     changes: dict[str, Any] = {
         "instructions": instructions or "",
         "tools": tools.tools,
@@ -38,27 +44,59 @@ async def agent_settings(hub: SessionHub, agent: RealtimeAgent[Any]) -> tuple[Re
     }
     if agent.prompt is not None:
         changes["prompt"] = structure(agent.prompt, RealtimePrompt, name="agent.prompt")
-    if hub.run_config.tracing_disabled:
+    if run_config.tracing_disabled:
         changes["tracing"] = None
     return attrs.evolve(base, **changes), tools
 
 
-async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentTools]:
-    """Give what to connect with: at connect, ``initial_model_settings`` beat the agent's own."""
-    settings, tools = await agent_settings(hub, hub.agent)
-    initial = hub.model_config.initial_model_settings
-    settings = settings.overlaid(initial)
-    if initial.tools is not NOT_GIVEN or initial.handoffs is not NOT_GIVEN:
-        chosen = tools.tools if initial.tools is NOT_GIVEN else initial.tools
-        handoffs = tools.handoffs if initial.handoffs is NOT_GIVEN else initial.handoffs
+async def initial_settings(
+    agent: RealtimeAgent[Any],
+    wrapper: RunContextWrapper[Any],
+    model_config: RealtimeModelConfig,
+    run_config: RealtimeRunConfig,
+) -> tuple[RealtimeSessionModelSettings, AgentTools]:
+    """Give the settings to begin with: at connect, ``initial_model_settings`` beat the agent's own.
+
+    Raises:
+        UserError: tool or handoff names clash, or a tool is not one.
+    """
+    settings, tools = await agent_settings(agent, wrapper, model_config, run_config)
+    initial = model_config.initial_model_settings
+    settings, tools = await overlaid_settings(settings, tools, initial, agent=agent, wrapper=wrapper)
+    if run_config.tracing_disabled:
+        settings = attrs.evolve(settings, tracing=None)
+    return settings, tools
+
+
+async def overlaid_settings(
+    settings: RealtimeSessionModelSettings,
+    tools: AgentTools,
+    given: RealtimeSessionModelSettings,
+    *,
+    agent: RealtimeAgent[Any],
+    wrapper: RunContextWrapper[Any],
+) -> tuple[RealtimeSessionModelSettings, AgentTools]:
+    """Give ``settings`` with those that ``given`` gives in their place; of its tools and handoffs, the enabled ones.
+
+    Raises:
+        UserError: tool or handoff names clash, or a tool is not one.
+    """
+    settings = settings.overlaid(given)
+    if given.tools is not NOT_GIVEN or given.handoffs is not NOT_GIVEN:
+        chosen = tools.tools if given.tools is NOT_GIVEN else given.tools
+        handoffs = tools.handoffs if given.handoffs is NOT_GIVEN else given.handoffs
         tools = AgentTools(
-            tools=tuple(await enabled_tools(chosen, hub.wrapper, hub.agent)),
-            handoffs=tuple(await enabled_handoffs(handoffs, hub.wrapper, hub.agent)),
+            tools=tuple(await enabled_tools(chosen, wrapper, agent)),
+            handoffs=tuple(await enabled_handoffs(handoffs, wrapper, agent)),
         )
         check_names(tools.tools, tools.handoffs)
         settings = attrs.evolve(settings, tools=tools.tools, handoffs=tools.handoffs)
-    if hub.run_config.tracing_disabled:
-        settings = attrs.evolve(settings, tracing=None)
+    return settings, tools
+
+
+async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentTools]:
+    """Give what the session connects with, and the tools that it begins with."""
+    settings, tools = await initial_settings(hub.agent, hub.wrapper, hub.model_config, hub.run_config)
     config = attrs.evolve(
         hub.model_config,
         initial_model_settings=settings,
@@ -81,7 +119,7 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAge
         UserError: the agent's tools are at fault.
     """
     async with hub.agent_lock:
-        settings, tools = await agent_settings(hub, agent)
+        settings, tools = await agent_settings(agent, hub.wrapper, hub.model_config, hub.run_config)
         await _configure(hub, settings)
         before, hub.agent, hub.tools = hub.agent, agent, tools
         hub.follow_audio_format()
