@@ -52,9 +52,12 @@ class ServerErrorDetails:
 
 @attrs.frozen(kw_only=True)
 class ContentPart:
-    """A part of a message; which of its fields are there depends on its type. Audio is not read."""
+    """A part of a message; which of its fields are there depends on its type. Audio is not read.
 
-    type: str
+    The protocol does not promise the type; a part without one means nothing to a history.
+    """
+
+    type: str | None = None
     text: str | None = None
     transcript: str | None = None
     image_url: str | None = None
