@@ -1,0 +1,310 @@
+"""The official types of the protocol: events made from them at random, and a check of client events against them.
+
+The check is for everything that receives client events in a test::
+
+    from tests.conformance.official_types import validate_client_event
+
+    validate_client_event(json.loads(message))  # raises AssertionError that names each fault
+
+``python -m tests.conformance.official_types`` reads server events, one JSON object a line, and prints for each what the
+reference's model makes of it: one line of ``[{"type": ..., scalar fields}]``. It is a program of its own because the
+reference is one for asyncio.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import random
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import openai.types.realtime as official
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+__all__ = [
+    "CLIENT_TYPES",
+    "SERVER_TYPES",
+    "Generator",
+    "client_event_faults",
+    "fields_of",
+    "validate_client_event",
+]
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The members of a union, without None; one member for what is no union."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [one for arg in get_args(annotation) if arg is not type(None) for one in _members(arg)]
+    return [annotation]
+
+
+def _by_type(union: Any) -> dict[str, type[BaseModel]]:
+    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in _members(union)}
+
+
+SERVER_TYPES: dict[str, type[BaseModel]] = _by_type(official.RealtimeServerEvent)
+"""The official class of each server event."""
+CLIENT_TYPES: dict[str, type[BaseModel]] = _by_type(official.RealtimeClientEvent)
+"""The official class of each client event."""
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def fields_of(cls: type[BaseModel]) -> dict[str, Any]:
+    """The fields of an official class as they are named on the wire, with their annotations."""
+    return {field.alias or name: field.annotation for name, field in cls.model_fields.items()}
+
+
+# Making events
+
+IDS = {"id", "event_id", "item_id", "response_id", "call_id", "previous_item_id", "conversation_id"}
+JSON_TEXTS = {"arguments"}
+WORDS = ["", "a", "Hello there.", "naïve — “quoted” \\ \n\t", "日本語", "🎉 👩‍👩‍👧", "\u2028", "x" * 300]  # noqa: RUF001
+ERROR_CODES = [
+    "conversation_already_has_active_response",
+    "insufficient_quota",
+    "invalid_api_key",
+    "invalid_value",
+    "item_delete_invalid_item_id",
+    "item_truncate_invalid_item_id",
+    "rate_limit_exceeded",
+    "response_cancel_not_active",
+    "server_error",
+    "session_expired",
+    "unknown_parameter",
+    "a_code_of_tomorrow",
+]
+ALWAYS = {
+    # The schema requires no id, the service always gives one: it is how a response is cancelled and how it ends.
+    ("RealtimeResponse", "id"),
+}
+
+
+class Generator:
+    """Makes server events at random from the official classes.
+
+    Args:
+        seed: makes the same events again.
+        ids: also give items the ids that their types leave optional.
+        extra: share of the objects that have a field that the types do not know.
+    """
+
+    def __init__(self, seed: int, *, ids: bool = False, extra: float = 0.15) -> None:
+        self._random = random.Random(seed)
+        self._ids = ids
+        self._extra = extra
+
+    def event(self, type_: str) -> dict[str, Any]:
+        """Make one event of a type."""
+        return self._model(SERVER_TYPES[type_], type_)
+
+    def _model(self, cls: type[BaseModel], type_: str) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        fields = list(cls.model_fields.items())
+        self._random.shuffle(fields)
+        for name, field in fields:
+            always = (cls.__name__, name) in ALWAYS or (self._ids and name in IDS and name != "previous_item_id")
+            if not field.is_required() and not always:
+                match self._random.randrange(4):
+                    case 0:
+                        continue
+                    case 1:
+                        made[field.alias or name] = None
+                        continue
+            made[field.alias or name] = self._value(field.annotation, name, type_)
+        if self._random.random() < self._extra:
+            made[self._random.choice(["of_tomorrow", "x-y"])] = self._anything()
+        return made
+
+    def _value(self, annotation: Any, name: str, type_: str) -> Any:
+        one = self._random.choice(_members(annotation))
+        origin, args = get_origin(one), get_args(one)
+        if origin is Literal:
+            return self._random.choice(args)
+        if origin is list:
+            return [self._value(args[0], name, type_) for _ in range(self._random.randrange(4))]
+        if origin is dict:
+            return {f"k{index}": self._value(args[1], "", type_) for index in range(self._random.randrange(3))}
+        if _is_model(one):
+            return self._model(one, type_)
+        if one is str:
+            return self._text(name, type_)
+        if one is bool:
+            return self._random.random() < 0.5
+        if one is int:
+            return self._random.choice([0, 1, 7, 960, 2**31, 1763605109])
+        if one is float:
+            return self._random.choice([0, 3, 0.0, 0.5, 2.265, -12.75, 1e-9])
+        assert one is object, f"no idea how to make {one} for {name} of {type_}"
+        return self._anything()
+
+    def _text(self, name: str, type_: str) -> str:
+        if name == "audio" or (name == "delta" and type_ == "response.output_audio.delta"):
+            return base64.b64encode(self._random.randbytes(self._random.choice([0, 1, 2, 3, 480, 961]))).decode()
+        if name in IDS:
+            return f"{name}_{self._random.randrange(1000)}"
+        if name in JSON_TEXTS:
+            return json.dumps({"x": self._anything()} if self._random.random() < 0.8 else {})
+        if name.endswith("url"):
+            return self._random.choice(["https://example.com/a.png?b=c", "data:image/png;base64,iVBORw0KGgo="])
+        if name == "code":
+            return self._random.choice(ERROR_CODES)
+        return self._random.choice(WORDS) if name != "name" else self._random.choice(["get_weather", "naïve_tool"])
+
+    def _anything(self, depth: int = 2) -> Any:
+        kind = self._random.randrange(7 if depth else 5)
+        scalars = [None, True, self._random.randrange(10), 0.25, self._random.choice(WORDS)]
+        if kind < 5:
+            return scalars[kind]
+        many = [self._anything(depth - 1) for _ in range(self._random.randrange(3))]
+        return many if kind == 5 else {f"key {index}": value for index, value in enumerate(many)}
+
+
+# Checking client events
+
+ALLOWED_EXTRA: dict[str, str] = {
+    "session.update: session.audio.input.turn_detection.model_version": "a key of the reference, which sends it too",
+}
+"""What may be sent although the official types do not know it, and why."""
+MAX_ITEM_ID = 32
+MAX_METADATA = (16, 64, 512)
+MAX_AUDIO = 15 * 1024 * 1024
+
+
+@cache
+def _adapter(cls: type[BaseModel]) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def validate_client_event(event: Mapping[str, Any]) -> None:
+    """Check a client event against the official types, and against limits that the protocol states in words.
+
+    Raises:
+        AssertionError: it is of no official type, a field is wrong or missing, or the types do not know it.
+    """
+    faults = client_event_faults(event)
+    assert not faults, f"the client event {event.get('type')!r} is not what the official types say:\n" + "\n".join(
+        f"  {fault}" for fault in faults
+    )
+
+
+def client_event_faults(event: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a client event; nothing if it is right."""
+    type_ = event.get("type")
+    cls = CLIENT_TYPES.get(type_) if isinstance(type_, str) else None
+    if cls is None:
+        return [f"type: {type_!r} is no client event"]
+    try:
+        _adapter(cls).validate_json(json.dumps(event), strict=True)
+    except ValidationError as error:
+        return [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
+    unknown = [path for path in _unknown_keys(event, cls, "") if f"{type_}: {path}" not in ALLOWED_EXTRA]
+    return [f"{path}: the types do not know it" for path in unknown] + list(_beyond_limits(event))
+
+
+def _unknown_keys(value: Any, annotation: Any, path: str) -> list[str]:
+    """The paths of the keys that the types do not know; of a union, those of the member that fits best."""
+    found = [
+        _keys_of_one(value, one, path)
+        for one in _members(annotation)
+        if not _is_model(one) or _fits(value, one) or len(_members(annotation)) == 1
+    ]
+    return min(found, key=len, default=[])
+
+
+def _fits(value: Any, cls: type[BaseModel]) -> bool:
+    try:
+        _adapter(cls).validate_json(json.dumps(value), strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _keys_of_one(value: Any, annotation: Any, path: str) -> list[str]:
+    args = get_args(annotation)
+    if get_origin(annotation) is list and isinstance(value, list):
+        return [key for index, one in enumerate(value) for key in _unknown_keys(one, args[0], f"{path}[{index}]")]
+    if get_origin(annotation) is dict and isinstance(value, dict):
+        return [key for name, one in value.items() for key in _unknown_keys(one, args[1], f"{path}.{name}")]
+    if not _is_model(annotation) or not isinstance(value, Mapping):
+        return []
+    fields, unknown = fields_of(annotation), []
+    for name, one in value.items():
+        place = f"{path}.{name}" if path else name
+        unknown += _unknown_keys(one, fields[name], place) if name in fields else [place]
+    return unknown
+
+
+def _beyond_limits(event: Mapping[str, Any]) -> Iterator[str]:
+    """Limits that are in the official descriptions and not in the types."""
+    metadata = (event.get("response") or {}).get("metadata") or {}
+    count, key_length, value_length = MAX_METADATA
+    if len(metadata) > count:
+        yield f"response.metadata: {len(metadata)} keys, {count} are possible"
+    for key, value in metadata.items():
+        if len(key) > key_length or len(value) > value_length:
+            yield f"response.metadata[{key!r}]: a key has at most {key_length} characters, a value {value_length}"
+    item_id = (event.get("item") or {}).get("id")
+    if item_id is not None and not 0 < len(item_id) <= MAX_ITEM_ID:
+        yield f"item.id: {len(item_id)} characters, {MAX_ITEM_ID} are possible"
+    if event["type"] == "input_audio_buffer.append":
+        try:
+            size = len(base64.b64decode(event["audio"], validate=True))
+        except binascii.Error:
+            yield "audio: no base64"
+        else:
+            if size > MAX_AUDIO:
+                yield f"audio: {size} bytes, {MAX_AUDIO} are possible"
+
+
+# What the reference makes of server events
+
+
+async def _print_model_events() -> None:  # pragma: no cover - runs in a process of its own
+    import dataclasses
+
+    from agents.realtime import OpenAIRealtimeWebSocketModel, RealtimeModelListener, openai_realtime
+
+    adapter = openai_realtime.get_server_event_type_adapter()
+    openai_realtime.get_server_event_type_adapter = lambda: adapter
+
+    class Listener(RealtimeModelListener):
+        def __init__(self) -> None:
+            self.events: list[Any] = []
+
+        async def on_event(self, event: Any) -> None:
+            self.events.append(event)
+
+    async def send_nothing(_: Any) -> None:
+        return
+
+    def scalars(event: Any) -> dict[str, Any]:
+        values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+        values = {name: len(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        return {name: value for name, value in values.items() if isinstance(value, str | int)}
+
+    for line in sys.stdin:
+        model, listener = OpenAIRealtimeWebSocketModel(), Listener()
+        model._send_raw_message = send_nothing
+        model.add_listener(listener)
+        try:
+            await model._handle_ws_event(json.loads(line))
+            seen = [scalars(event) for event in listener.events if event.type != "raw_server_event"]
+        except Exception as error:  # noqa: BLE001 - the reader of the reference makes this of it
+            seen = [{"type": "exception", "context": repr(error)}]
+        print(json.dumps(seen))
+
+
+if __name__ == "__main__":  # pragma: no cover - runs in a process of its own
+    import asyncio
+
+    asyncio.run(_print_model_events())
