@@ -138,17 +138,20 @@ class InputAudioTranscriptionDeltaEvent(ServerEvent):
     item_id: str
     content_index: int | None = None
     delta: str | None = None
+    logprobs: tuple[Mapping[str, Any], ...] | None = None
 
 
 @attrs.frozen(kw_only=True)
 class InputAudioTranscriptionCompletedEvent(ServerEvent):
-    """All words of a user item."""
+    """All words of a user item. ``logprobs`` are there if ``include`` asks for them."""
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.completed"
     item_id: str
     content_index: int
     transcript: str
     usage: TranscriptUsage | None = None
+    languages: tuple[Mapping[str, Any], ...] | None = None
+    logprobs: tuple[Mapping[str, Any], ...] | None = None
 
 
 @attrs.frozen(kw_only=True)
