@@ -100,6 +100,8 @@ _BODIES: dict[str, dict[str, Any]] = {
         "content_index": 0,
         "transcript": "Hi there",
         "usage": {"type": "duration", "seconds": 1.5},
+        "languages": [{"code": "en"}],
+        "logprobs": None,
     },
     "conversation.item.input_audio_transcription.failed": {
         "item_id": "item_u",

@@ -181,31 +181,51 @@ class _Content:
 class _Item:
     type: str
     id: str | None = None
+    object: str | None = None
+    status: str | None = None
     role: str | None = None
     content: tuple[_Content, ...] | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
     output: str | None = None
+    server_label: str | None = None
+    tools: tuple[Mapping[str, Any], ...] | None = None
+    error: Mapping[str, Any] | None = None
+    approval_request_id: str | None = None
+    approve: bool | None = None
+    reason: str | None = None
 
 
 @attrs.frozen(kw_only=True)
-class _Response:
+class _Settings:
+    """What both a session and a response can be told; where the protocol has several forms, any passes."""
+
+    audio: Mapping[str, Any] | None = None
+    instructions: str | None = None
+    max_output_tokens: int | str | None = None
+    output_modalities: tuple[str, ...] | None = None
+    parallel_tool_calls: bool | None = None
+    prompt: Mapping[str, Any] | None = None
+    reasoning: Mapping[str, Any] | None = None
+    tool_choice: str | Mapping[str, Any] | None = None
+    tools: tuple[Mapping[str, Any], ...] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Response(_Settings):
     conversation: str | None = None
     input: tuple[Mapping[str, Any], ...] | None = None
-    instructions: str | None = None
     metadata: Mapping[str, str] | None = None
-    output_modalities: tuple[str, ...] | None = None
-    tools: tuple[Mapping[str, Any], ...] | None = None
 
 
 @attrs.frozen(kw_only=True)
-class _Session:
+class _Session(_Settings):
     type: str
-    instructions: str | None = None
-    output_modalities: tuple[str, ...] | None = None
-    tools: tuple[Mapping[str, Any], ...] | None = None
-    audio: Mapping[str, Any] | None = None
+    include: tuple[str, ...] | None = None
+    model: str | None = None
+    tracing: str | Mapping[str, Any] | None = None
+    truncation: str | Mapping[str, Any] | None = None
 
 
 _INSIDE: Final[Mapping[str, tuple[str, type]]] = {
@@ -217,6 +237,7 @@ _ITEM_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "message": ("role", "content"),
     "function_call": ("name", "arguments"),
     "function_call_output": ("call_id", "output"),
+    "mcp_approval_response": ("approval_request_id", "approve"),
 }
 
 
