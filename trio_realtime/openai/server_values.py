@@ -152,6 +152,8 @@ class Response:
     status_details: ResponseStatusDetails | None = None
     conversation_id: str | NotGiven | None = NOT_GIVEN
     metadata: Mapping[str, Any] | None = None
+    output_modalities: tuple[str, ...] | None = None
+    max_output_tokens: int | str | None = None
     output: tuple[Mapping[str, Any], ...] | None = None
     usage: ResponseUsage | None = None
 
