@@ -32,21 +32,22 @@ __all__ = [
     "Generator",
     "client_event_faults",
     "fields_of",
+    "members",
     "validate_client_event",
 ]
 
 
-def _members(annotation: Any) -> list[Any]:
+def members(annotation: Any) -> list[Any]:
     """The members of a union, without None; one member for what is no union."""
     if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
+        return members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return [one for arg in get_args(annotation) if arg is not type(None) for one in _members(arg)]
+        return [one for arg in get_args(annotation) if arg is not type(None) for one in members(arg)]
     return [annotation]
 
 
 def _by_type(union: Any) -> dict[str, type[BaseModel]]:
-    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in _members(union)}
+    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in members(union)}
 
 
 SERVER_TYPES: dict[str, type[BaseModel]] = _by_type(official.RealtimeServerEvent)
@@ -68,7 +69,7 @@ def fields_of(cls: type[BaseModel]) -> dict[str, Any]:
 
 IDS = {"id", "event_id", "item_id", "response_id", "call_id", "previous_item_id", "conversation_id"}
 JSON_TEXTS = {"arguments"}
-WORDS = ["", "a", "Hello there.", "naïve — “quoted” \\ \n\t", "日本語", "🎉 👩‍👩‍👧", "\u2028", "x" * 300]  # noqa: RUF001
+WORDS = ["", "a", "Hello there.", "naïve — “quoted” \\ \n\t", "日本語", "🎉 👩‍👩‍👧", "\u2028", "x" * 300]
 ERROR_CODES = [
     "conversation_already_has_active_response",
     "insufficient_quota",
@@ -126,7 +127,7 @@ class Generator:
         return made
 
     def _value(self, annotation: Any, name: str, type_: str) -> Any:
-        one = self._random.choice(_members(annotation))
+        one = self._random.choice(members(annotation))
         origin, args = get_origin(one), get_args(one)
         if origin is Literal:
             return self._random.choice(args)
@@ -215,8 +216,8 @@ def _unknown_keys(value: Any, annotation: Any, path: str) -> list[str]:
     """The paths of the keys that the types do not know; of a union, those of the member that fits best."""
     found = [
         _keys_of_one(value, one, path)
-        for one in _members(annotation)
-        if not _is_model(one) or _fits(value, one) or len(_members(annotation)) == 1
+        for one in members(annotation)
+        if not _is_model(one) or _fits(value, one) or len(members(annotation)) == 1
     ]
     return min(found, key=len, default=[])
 

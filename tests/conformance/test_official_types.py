@@ -6,16 +6,20 @@ import base64
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import attrs
+import openai.types.realtime as official
 import pytest
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from tests.conformance.official_types import CLIENT_TYPES, SERVER_TYPES, Generator
+from tests.conformance.official_types import CLIENT_TYPES, SERVER_TYPES, Generator, fields_of, members
 from trio_realtime._structure import NOT_GIVEN
-from trio_realtime.openai.client_events import CLIENT_EVENTS
+from trio_realtime.config import RealtimeAudioConfig, RealtimeSessionModelSettings
+from trio_realtime.openai.client_events import CLIENT_EVENTS, INSIDE
 from trio_realtime.openai.codec import decode
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.openai.server_events import SERVER_EVENTS
@@ -138,3 +142,113 @@ def test_every_event_of_the_official_types_is_known():
     assert set(SERVER_EVENTS) == set(SERVER_TYPES)
     assert set(CLIENT_EVENTS) == set(CLIENT_TYPES)
     assert (len(SERVER_TYPES), len(CLIENT_TYPES)) == (46, 11)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The official classes that a value of an annotation can hold."""
+    for one in members(annotation):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            yield one
+        elif get_origin(one) in {list, dict}:
+            yield from models_in(get_args(one)[-1])
+
+
+def classes_in(annotation: Any) -> list[type] | None:
+    """Our classes that a value of an annotation can hold; None if it can hold anything."""
+    found: list[type] = []
+    for one in members(annotation):
+        if one in {Any, object} or get_origin(one) is Mapping:
+            return None
+        if get_origin(one) in {tuple, Sequence}:
+            inner = classes_in(get_args(one)[0])
+            if inner is None:
+                return None
+            found += inner
+        elif attrs.has(one):
+            found.append(one)
+    return found
+
+
+OTHER_NAMES = {"session.model": "model_name"}
+ELSEWHERE = {
+    "session.type": "settings are of realtime sessions; `extra` can say another",
+    "session.tools": "made of FunctionTool, Handoff, and tools of the service, which say anything",
+}
+NOT_READ = {
+    "RealtimeConversationItem*.object": "says nothing",
+    "RealtimeResponse.object": "says nothing",
+    "RealtimeResponse.audio": "the session's",
+    "RealtimeMcpApprovalResponse.*": "an item that only a client makes",
+    "RealtimeMcpToolCall.approval_request_id": "the request was told by itself",
+    "Tool.*": "of the tools of a hosted server only the names are told",
+    "Content.audio": "audio comes in deltas; again in a retrieved item, where nobody wants it",
+    "Part.audio": "audio comes in deltas",
+    "ResponseMcpCallArgumentsDelta.obfuscation": "padding",
+}
+"""What the official types say and nothing here looks at; raw_events shows it."""
+
+
+def missing(official: type[BaseModel], classes: Sequence[type], path: str) -> Iterator[tuple[str, str]]:
+    """The fields of an official class, and of those in it, that none of our classes has: by path, and by class."""
+    ours: dict[str, list[Any]] = {}
+    for cls in classes:
+        attrs.resolve_types(cls)
+        for field in attrs.fields(cls):
+            ours.setdefault(field.name, []).append(field.type)
+    for name, annotation in fields_of(official).items():
+        place = f"{path}.{name}"
+        mine = name if name in ours else OTHER_NAMES.get(place, name)
+        if place in ELSEWHERE or (name == "type" and any(hasattr(cls, "type") for cls in classes)):
+            continue
+        if mine not in ours:
+            yield place, f"{official.__name__}.{name}"
+            continue
+        inside = [classes_in(one) for one in ours[mine]]
+        if None not in inside:
+            found = [cls for one in inside for cls in one or ()]
+            for model in models_in(annotation):
+                yield from missing(model, found, place)
+
+
+@pytest.mark.parametrize("type_", sorted(SERVER_TYPES))
+def test_every_field_of_a_server_event_is_read_or_known_not_to_be(type_):
+    found = {name for _, name in missing(SERVER_TYPES[type_], [SERVER_EVENTS[type_]], type_)}
+    assert not {name for name in found if not any(fnmatch(name, pattern) for pattern in NOT_READ)}
+
+
+def test_what_is_said_not_to_be_read_is_not():
+    found = {name for type_, cls in SERVER_TYPES.items() for _, name in missing(cls, [SERVER_EVENTS[type_]], type_)}
+    assert not {pattern for pattern in NOT_READ if not any(fnmatch(name, pattern) for name in found)}
+
+
+def test_every_setting_of_a_session_can_be_said():
+    found = {
+        path for path, _ in missing(official.RealtimeSessionCreateRequest, [RealtimeSessionModelSettings], "session")
+    }
+    assert found <= KNOWN_GAPS
+
+
+KNOWN_GAPS = {"session.audio.input.noise_reduction.strength"}
+
+
+@pytest.mark.parametrize("type_", sorted(INSIDE))
+def test_every_field_of_a_raw_client_event_is_checked(type_):
+    name, cls = INSIDE[type_]
+    for model in models_in(CLIENT_TYPES[type_].model_fields[name].annotation):
+        assert not list(missing(model, [cls], name))
+
+
+@pytest.mark.parametrize("type_", sorted(CLIENT_TYPES))
+def test_every_field_of_a_client_event_is_known(type_):
+    assert not list(missing(CLIENT_TYPES[type_], [CLIENT_EVENTS[type_]], type_))
+
+
+def test_a_missing_field_is_found():
+    @attrs.frozen
+    class Little:
+        audio: RealtimeAudioConfig
+
+    found = {path for path, _ in missing(official.RealtimeSessionCreateRequest, [Little], "session")}
+    assert "session.model" in found
+    assert "session.truncation" in found
+    assert "session.audio.input.turn_detection.threshold" not in found

@@ -18,6 +18,7 @@ from trio_realtime.openai._strict import explain
 
 __all__ = [
     "CLIENT_EVENTS",
+    "INSIDE",
     "ClientEvent",
     "ConversationItemCreate",
     "ConversationItemDelete",
@@ -228,11 +229,12 @@ class _Session(_Settings):
     truncation: str | Mapping[str, Any] | None = None
 
 
-_INSIDE: Final[Mapping[str, tuple[str, type]]] = {
+INSIDE: Final[Mapping[str, tuple[str, type]]] = {
     "conversation.item.create": ("item", _Item),
     "response.create": ("response", _Response),
     "session.update": ("session", _Session),
 }
+"""The field of a client event that holds an object which is checked too, and what it is checked against."""
 _ITEM_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "message": ("role", "content"),
     "function_call": ("name", "arguments"),
@@ -253,8 +255,8 @@ def checked(message: RealtimeModelRawClientMessage) -> dict[str, Any]:
     cls = CLIENT_EVENTS.get(message.type)
     if cls is not None:
         _check(cls, event, event, "")
-        if message.type in _INSIDE:
-            name, inside = _INSIDE[message.type]
+        if message.type in INSIDE:
+            name, inside = INSIDE[message.type]
             if event.get(name) is not None:
                 _check(inside, event[name], event, name)
         if message.type == "conversation.item.create":
