@@ -31,6 +31,7 @@ LAYERS = {
     "usage": VALUES,
     "core": CORE,
     "transport": TRANSPORT,
+    "calls": MODEL,
     "model": MODEL,
     "openai": MODEL,
     "agent": WORDS,
@@ -202,7 +203,11 @@ def loaded_by(*imports):
     return {name.partition(".")[0] for name in result.stdout.split()}
 
 
-HEAVY = NOWHERE | ONLY_CLI | {"pydantic_core", "docstring_parser", "griffe", "mcp", "opentelemetry", "numpy", "httpx"}
+HEAVY = (
+    NOWHERE
+    | ONLY_CLI
+    | {"pydantic_core", "docstring_parser", "griffe", "mcp", "opentelemetry", "numpy", "httpx", "httpx2"}
+)
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -17,6 +17,8 @@ from trio_realtime.audio import AudioFormat as AudioFormat
 from trio_realtime.audio import RealtimeAudioFormat as RealtimeAudioFormat
 from trio_realtime.audio import RealtimePlaybackState as RealtimePlaybackState
 from trio_realtime.audio import RealtimePlaybackTracker as RealtimePlaybackTracker
+from trio_realtime.calls import CallRequestRefused as CallRequestRefused
+from trio_realtime.calls import RealtimeCalls as RealtimeCalls
 from trio_realtime.config import DeliverySettings as DeliverySettings
 from trio_realtime.config import Limits as Limits
 from trio_realtime.config import RealtimeAudioConfig as RealtimeAudioConfig
@@ -229,6 +231,7 @@ __all__ = [
     "AssistantMessageItem",
     "AssistantText",
     "AudioFormat",
+    "CallRequestRefused",
     "ConfigRejected",
     "DeliverySettings",
     "EventStream",
@@ -269,6 +272,7 @@ __all__ = [
     "RealtimeAudioInputConfig",
     "RealtimeAudioInterrupted",
     "RealtimeAudioOutputConfig",
+    "RealtimeCalls",
     "RealtimeConnection",
     "RealtimeConnectionError",
     "RealtimeConnectionEvent",
