@@ -14,16 +14,54 @@ from typing import Any, get_args, get_origin
 import attrs
 import openai.types.realtime as official
 import pytest
+import trio
 from pydantic import BaseModel, TypeAdapter
 
-from tests.conformance.official_types import CLIENT_TYPES, SERVER_TYPES, Generator, fields_of, members
-from trio_realtime._structure import NOT_GIVEN
-from trio_realtime.config import RealtimeAudioConfig, RealtimeSessionModelSettings
+from tests.conformance.official_types import (
+    CLIENT_TYPES,
+    SERVER_TYPES,
+    Generator,
+    fields_of,
+    members,
+    validate_client_event,
+)
+from trio_realtime._structure import NOT_GIVEN, structure
+from trio_realtime.agent import RealtimeAgent
+from trio_realtime.audio import PCM16, PCMA
+from trio_realtime.config import (
+    RealtimeAudioConfig,
+    RealtimeAudioInputConfig,
+    RealtimeAudioOutputConfig,
+    RealtimeCustomVoice,
+    RealtimeInputAudioTranscriptionConfig,
+    RealtimeSessionModelSettings,
+    RealtimeTurnDetectionConfig,
+)
+from trio_realtime.handoffs import realtime_handoff
+from trio_realtime.model_events import RealtimeModelFollowUpEvent, RealtimeModelToolCallEvent
+from trio_realtime.model_inputs import (
+    RealtimeModelInputImageContent,
+    RealtimeModelInputTextContent,
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendAudio,
+    RealtimeModelSendInterrupt,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendSessionUpdate,
+    RealtimeModelSendToolOutput,
+    RealtimeModelSendUserInput,
+    RealtimeModelUserInputMessage,
+    TruncationPoint,
+)
+from trio_realtime.openai import OpenAIRealtimeWebSocketModel
 from trio_realtime.openai.client_events import CLIENT_EVENTS, INSIDE
 from trio_realtime.openai.codec import decode
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.openai.server_events import SERVER_EVENTS
 from trio_realtime.openai.severity import SESSION_EXPIRED, severity_of
+from trio_realtime.runner import RealtimeRunner
+from trio_realtime.server import CallTool, LocalServer, Say, ScriptEngine
+from trio_realtime.tools import function_tool
+from trio_realtime.tools.hosted import HostedMCPConfig, HostedMCPTool
 
 ROOT = Path(__file__).parents[2]
 EACH = 60
@@ -252,3 +290,315 @@ def test_a_missing_field_is_found():
     assert "session.model" in found
     assert "session.truncation" in found
     assert "session.audio.input.turn_detection.threshold" not in found
+
+
+def test_every_field_of_a_hosted_mcp_server_can_be_said():
+    tools = CLIENT_TYPES["session.update"].model_fields["session"].annotation
+    hosted = next(cls for session in models_in(tools) for cls in tools_of(session) if cls.__name__ == "Mcp")
+    assert not list(missing(hosted, [HostedMCPConfig], "tools"))
+
+
+def tools_of(session: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    return models_in(fields_of(session).get("tools"))
+
+
+# What is sent
+
+
+@function_tool
+async def look_up(word: str, times: int = 1) -> str:
+    """Look a word up."""
+    return word * times
+
+
+async def hand_over(context: Any) -> None: ...
+
+
+OTHER = RealtimeAgent(name="Other", handoff_description="Knows.")
+VAD = {
+    "type": "server_vad",
+    "create_response": True,
+    "interrupt_response": False,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "threshold": 0.5,
+    "idle_timeout_ms": 6000,
+}
+TRANSCRIPTION = {
+    "language": "en",
+    "model": "gpt-4o-transcribe",
+    "prompt": "Names.",
+    "keywords": ["wren"],
+    "languages": ["en", "de"],
+    "delay": "low",
+}
+FORMATS: list[Any] = ["pcm16", "g711_ulaw", "g711_alaw", "audio/pcm", {"type": "audio/pcmu"}, PCM16, PCMA]
+VALUES: dict[str, list[Any]] = {
+    "model_name": ["gpt-realtime", "a-model-of-tomorrow"],
+    "instructions": ["", "Be kind."],
+    "prompt": [{"id": "p"}, {"id": "p", "version": "1", "variables": {"a": "b"}}, {"id": "p", "variables": None}, None],
+    "modalities": [["text"], ["audio"]],
+    "output_modalities": [["text"], ["audio"]],
+    "voice": ["ash", "a-new-voice", {"id": "voice_1"}, RealtimeCustomVoice(id="voice_1")],
+    "speed": [0.25, 1, 1.5],
+    "max_output_tokens": [1, 4096, "inf"],
+    "input_audio_format": FORMATS,
+    "output_audio_format": FORMATS,
+    "input_audio_transcription": [TRANSCRIPTION, None, {}],
+    "input_audio_noise_reduction": [{"type": "near_field"}, {"type": "far_field"}, {}, None],
+    "turn_detection": [
+        VAD,
+        {name: value for name, value in VAD.items() if name != "type"},
+        {"type": "semantic_vad", "eagerness": "low", "create_response": False, "interrupt_response": True},
+        {"type": "semantic_vad", "modelVersion": "2", "createResponse": True},
+        {"type": "server_vad", "idle_timeout_ms": None},
+        {"interruptResponse": True},
+        None,
+    ],
+    "tool_choice": ["auto", "none", "required", "look_up", {"type": "mcp", "server_label": "s", "name": "n"}, None],
+    "parallel_tool_calls": [True, False],
+    "reasoning": [{"effort": "high"}, {"effort": None}, {}],
+    "tools": [
+        [],
+        [look_up],
+        [look_up, HostedMCPTool(tool_config={"server_label": "s", "server_url": "https://a.b/c"})],
+    ],
+    "handoffs": [[], [realtime_handoff(OTHER)], [realtime_handoff(OTHER, on_handoff=hand_over)]],
+    "tracing": ["auto", None, {"workflow_name": "w", "group_id": "g", "metadata": {"a": 1}}, {}],
+    "truncation": ["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.8}],
+    "include": [["item.input_audio_transcription.logprobs"], []],
+    "extra": [{"max_output_tokens": 5, "audio": {"output": {"speed": 1.25}}}, {}],
+}
+NESTED = {
+    "format": ("input_audio_format", "output_audio_format"),
+    "noise_reduction": ("input_audio_noise_reduction",),
+    "transcription": ("input_audio_transcription",),
+    "turn_detection": ("turn_detection",),
+    "voice": ("voice",),
+    "speed": ("speed",),
+}
+
+
+def settings_table() -> Iterator[Any]:
+    for name, values in VALUES.items():
+        for index, value in enumerate(values):
+            yield pytest.param({name: value}, id=f"{name}-{index}")
+    for side, cls in {"input": RealtimeAudioInputConfig, "output": RealtimeAudioOutputConfig}.items():
+        for field in attrs.fields(cls):
+            flat = [name for name in NESTED[field.name] if len(NESTED[field.name]) == 1 or name.startswith(side)]
+            for index, value in enumerate(VALUES[flat[0]]):
+                yield pytest.param({"audio": {side: {field.name: value}}}, id=f"audio-{side}-{field.name}-{index}")
+    yield pytest.param({"audio": {"input": None, "output": None}}, id="audio-none")
+    yield pytest.param({name: values[0] for name, values in VALUES.items()}, id="all")
+    yield pytest.param({}, id="nothing")
+
+
+def test_the_table_has_every_setting():
+    assert {field.name for field in attrs.fields(RealtimeSessionModelSettings)} == {*VALUES, "audio"}
+    assert {field.name for field in attrs.fields(RealtimeInputAudioTranscriptionConfig)} == set(TRANSCRIPTION)
+    detections = [given for given in VALUES["turn_detection"] if given]
+    said = {name for given in detections for name in given} | {"model_version"}
+    assert {field.name for field in attrs.fields(RealtimeTurnDetectionConfig)} <= said
+
+
+class Wire:
+    """A protocol whose client events are all checked."""
+
+    def __init__(self, **options: Any) -> None:
+        self.protocol = OpenAIProtocol(**options)
+        self.sent: list[dict[str, Any]] = []
+
+    def say(self, event: Any) -> list[dict[str, Any]]:
+        frames = [json.loads(frame) for frame in self.protocol.send(event, 0.0).frames]
+        for frame in frames:
+            validate_client_event(frame)
+        self.sent += frames
+        return frames
+
+    def hear(self, type_: str, **fields: Any) -> None:
+        for event in self.protocol.receive(json.dumps({"type": type_, "event_id": "e", **fields}), 0.0):
+            if isinstance(event, RealtimeModelFollowUpEvent):
+                self.say(event.event)
+
+    def update(self, **settings: Any) -> list[dict[str, Any]]:
+        whole = structure(settings, RealtimeSessionModelSettings, name="settings")
+        return self.say(RealtimeModelSendSessionUpdate(session_settings=whole))
+
+    def raw(self, type_: str, **fields: Any) -> list[dict[str, Any]]:
+        message = RealtimeModelRawClientMessage(type=type_, other_data=fields)
+        return self.say(RealtimeModelSendRawMessage(message=message))
+
+
+@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize("settings", list(settings_table()))
+def test_any_setting_is_sent_as_the_official_types_say_and_so_is_taking_it_back(settings, attached):
+    wire = Wire(attached=attached)
+    wire.update(**settings)
+    wire.hear("session.updated", session={"type": "realtime"})
+    wire.update()
+    wire.hear("session.updated", session={"type": "realtime"})
+    wire.update(**settings)
+    assert {frame["type"] for frame in wire.sent} <= {"session.update"}
+    assert wire.sent or attached
+
+
+MESSAGE = RealtimeModelUserInputMessage(
+    content=[
+        RealtimeModelInputTextContent(text="Look"),
+        RealtimeModelInputImageContent(image_url="data:image/png;base64,AAAA", detail="low"),
+        RealtimeModelInputImageContent(image_url="https://example.com/a.png"),
+    ]
+)
+CALL = RealtimeModelToolCallEvent(name="look_up", call_id="call_1", arguments="{}", id="item_c", response_id="r")
+CUTS = [TruncationPoint(item_id="i", content_index=0, audio_end_ms=ms) for ms in (0, 700)]
+INPUTS = [
+    RealtimeModelSendUserInput(user_input="Hi"),
+    RealtimeModelSendUserInput(user_input="", item_id="x" * 32),
+    RealtimeModelSendUserInput(user_input=MESSAGE),
+    RealtimeModelSendAudio(audio=b"\x01\x02\x03"),
+    RealtimeModelSendAudio(audio=b"", commit=True),
+    RealtimeModelSendAudio(audio=b"\x00" * 4800, commit=True),
+    RealtimeModelSendToolOutput(tool_call=CALL, output="sunny", start_response=True),
+    RealtimeModelSendToolOutput(tool_call=CALL, output="", start_response=False),
+    RealtimeModelSendInterrupt(),
+    RealtimeModelSendInterrupt(truncations=CUTS),
+    RealtimeModelSendInterrupt(response_id="r1", cancel_response_only=True),
+    RealtimeModelSendInterrupt(playback_only=True, truncations=CUTS),
+    RealtimeModelSendInterrupt(force_response_cancel=True, response_id="r1", truncations=CUTS),
+]
+
+
+@pytest.mark.parametrize("active", [False, True])
+@pytest.mark.parametrize("event", INPUTS)
+def test_any_input_is_sent_as_the_official_types_say(event, active):
+    wire = Wire()
+    if active:
+        wire.hear("response.created", response={"id": "r1", "object": "realtime.response", "status": "in_progress"})
+    wire.say(event)
+    wire.say(RealtimeModelSendInterrupt())
+    wire.hear("response.done", response={"id": "r1", "status": "completed"})
+    assert wire.sent or isinstance(event, RealtimeModelSendInterrupt)
+
+
+def test_requests_keep_within_the_limits_of_metadata():
+    wire = Wire()
+    response = {
+        "metadata": {f"{index:02}" + "k" * 62: "v" * 512 for index in range(15)},
+        "conversation": "none",
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
+        "tools": [{"type": "function", "name": "f", "description": "d", "parameters": {}}],
+        "tool_choice": {"type": "function", "name": "f"},
+        "output_modalities": ["text"],
+        "max_output_tokens": 10,
+        "audio": {"output": {"voice": "ash", "format": {"type": "audio/pcm", "rate": 24000}}},
+    }
+    (frame,) = wire.raw("response.create", event_id="mine", response=response)
+    assert len(frame["response"]["metadata"]) == 16
+    assert wire.raw("response.create")[0]["response"]["metadata"]
+    assert wire.raw("response.create") == []
+    wire.hear("response.created", response={"id": "r", "metadata": wire.sent[-1]["response"]["metadata"]})
+    wire.hear("response.done", response={"id": "r", "status": "completed"})
+    assert len(wire.sent) == 3
+
+
+@pytest.mark.parametrize("type_", sorted(CLIENT_EVENTS))
+def test_every_class_of_a_client_event_makes_what_the_official_types_say(type_):
+    values: dict[str, Any] = {
+        "session": {"type": "realtime", "instructions": "Be kind."},
+        "audio": b"\x01\x02",
+        "item": {"id": "i", "type": "function_call_output", "call_id": "c", "output": "o"},
+        "response": {"instructions": "Be brief."},
+        "content_index": 0,
+        "audio_end_ms": 10,
+    }
+    names = [field.name for field in attrs.fields(CLIENT_EVENTS[type_])]
+    validate_client_event(CLIENT_EVENTS[type_](**{name: values.get(name, name) for name in names}).to_wire())
+    required = [field.name for field in attrs.fields(CLIENT_EVENTS[type_]) if field.default is attrs.NOTHING]
+    validate_client_event(CLIENT_EVENTS[type_](**{name: values.get(name, name) for name in required}).to_wire())
+
+
+SESSION = {"type": "session.update", "session": {"type": "realtime"}}
+RESPONSE = {"type": "response.create", "response": {}}
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        ({"type": "response.telepathy"}, "is no client event"),
+        ({}, "is no client event"),
+        ({"type": "response.cancel", "id": "x"}, "id: the types do not know it"),
+        ({"type": "conversation.item.delete"}, "item_id: Field required"),
+        (
+            {"type": "conversation.item.truncate", "item_id": "i", "content_index": "0", "audio_end_ms": 1},
+            "content_index",
+        ),
+        ({**SESSION, "session": {"type": "realtime", "voice": "ash"}}, "session.voice: the types"),
+        (
+            {
+                **SESSION,
+                "session": {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad", "x": 1}}}},
+            },
+            "session.audio.input.turn_detection.x: the types",
+        ),
+        (
+            {**SESSION, "session": {"type": "realtime", "tools": [{"type": "function", "name": "f", "strict": True}]}},
+            r"session.tools\[0\].strict: the types",
+        ),
+        ({**RESPONSE, "response": {"metadata": {f"{n}": "x" for n in range(17)}}}, "17 keys"),
+        ({**RESPONSE, "response": {"metadata": {"x": "y" * 513}}}, "512"),
+        ({**RESPONSE, "response": {"metadata": {"x": 1}}}, "response.metadata.x"),
+        ({"type": "input_audio_buffer.append", "audio": "AA"}, "no base64"),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"id": "x" * 33, "type": "function_call_output", "call_id": "c", "output": ""},
+            },
+            "33 characters",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "txt": ""}]},
+            },
+            r"item.content\[0\].txt: the types",
+        ),
+    ],
+)
+def test_the_check_finds_faults(event, fault):
+    with pytest.raises(AssertionError, match=fault):
+        validate_client_event(event)
+
+
+async def test_a_whole_conversation_sends_what_the_official_types_say(autojump_clock):
+    script = [
+        CallTool("look_up", {"word": "wren"}),
+        Say("A wren is a small bird. " * 20),
+        CallTool("transfer_to_other", {}),
+        Say("Hi."),
+    ]
+    server = LocalServer(ScriptEngine(script))
+    agent = RealtimeAgent(name="One", instructions="Be kind.", tools=[look_up], handoffs=[OTHER])
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    async with await RealtimeRunner(agent, model=model).run(model_config={"api_key": "any"}) as session:
+        await session.send_message("What is a wren?")
+        ends = 0
+        async for event in session:
+            if event.type == "audio" and ends == 1:
+                await trio.sleep(0.3)
+                await session.interrupt()
+                await session.add_item("system", "Be brief.", after="root")
+                await session.send_message("And now?")
+            elif event.type == "agent_end":
+                ends += 1
+                if ends == 4:
+                    break
+        await session.delete_item(session.history[0].item_id)
+        await session.send_audio(b"\x00" * 9600, commit=True)
+    received = list(server.connections[0].received)
+    for message in received:
+        validate_client_event(message)
+    assert {message["type"] for message in received} >= set(CLIENT_EVENTS) - {
+        "conversation.item.retrieve",
+        "input_audio_buffer.clear",
+        "output_audio_buffer.clear",
+    }
