@@ -60,6 +60,11 @@ class Cast:
         """Write to the log."""
         self.log.append({"app": what, **copy.deepcopy(fields)})
 
+    def gives(self, text: str) -> str:
+        """Give a text of the application's own, and write it to the log: it is then not the library's."""
+        self.note("gives", text=text)
+        return text
+
     def resolve(self, value: Any) -> Any:
         """Put callables and objects in the place of ``"@name"``."""
         if isinstance(value, str) and value.startswith("@"):
@@ -95,7 +100,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
             unit: The unit of the temperature.
         """
         cast.note("get_weather", city=city, unit=unit)
-        return f"Sunny in {city}, 20 {unit}"
+        return cast.gives(f"Sunny in {city}, 20 {unit}")
 
     @tool
     def add(a: int, b: int) -> int:
@@ -109,7 +114,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         cast.note("slow begins", name=name)
         await cast.gate(name).wait()
         cast.note("slow ends", name=name)
-        return f"{name} is done"
+        return cast.gives(f"{name} is done")
 
     @tool
     async def report(place: Place, notes: list[str] | None = None) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
 
     def excuse(context: Any, error: Exception) -> str:
         cast.note("excuse", error=type(error).__name__, text=str(error))
-        return f"Sorry: {error}"
+        return cast.gives(f"Sorry: {error}")
 
     @tool(failure_error_function=excuse)
     async def broken_politely(path: str) -> str:
@@ -155,7 +160,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         agent = context.agent.name if context.agent is not None else None
         cast.note("whoami", name=context.tool_name, call_id=context.tool_call_id, given=context.context, agent=agent)
         text = f"You are {(context.context or {}).get('user', 'nobody')}"
-        return text.upper() if loud else text
+        return cast.gives(text.upper() if loud else text)
 
     async def is_hidden(context: Any, agent: Any) -> bool:
         return bool(cast.flags["hidden_enabled"])
@@ -164,7 +169,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     async def hidden(word: str) -> str:
         """Do something secret."""
         cast.note("hidden", word=word)
-        return f"secret {word}"
+        return cast.gives(f"secret {word}")
 
     @tool(is_enabled=False)
     async def disabled() -> str:
@@ -180,7 +185,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     async def pay(amount: int) -> str:
         """Pay an amount."""
         cast.note("pay", amount=amount)
-        return f"paid {amount}"
+        return cast.gives(f"paid {amount}")
 
     async def is_large(context: Any, arguments: dict[str, Any], call_id: str) -> bool:
         cast.note("is_large", arguments=arguments, call_id=call_id)
@@ -190,7 +195,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     async def pay_some(amount: int) -> str:
         """Pay an amount, large ones after asking."""
         cast.note("pay_some", amount=amount)
-        return f"paid some {amount}"
+        return cast.gives(f"paid some {amount}")
 
     @tool(timeout=0.05)
     async def late(name: str) -> str:
@@ -206,7 +211,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         return "never"
 
     def too_late(context: Any, error: Exception) -> str:
-        return "That took too long."
+        return cast.gives("That took too long.")
 
     @tool(timeout=0.05, timeout_error_function=too_late)
     async def late_politely(name: str) -> str:
@@ -218,7 +223,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         text = data.context.tool_arguments
         cast.note("watch_input", arguments=text, agent=data.agent.name)
         if "forbidden" in text:
-            return lib.ToolGuardrailFunctionOutput.reject_content("That word is not allowed.")
+            return lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("That word is not allowed."))
         if "fatal" in text:
             return lib.ToolGuardrailFunctionOutput.raise_exception("stop")
         return lib.ToolGuardrailFunctionOutput.allow()
@@ -226,7 +231,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     def watch_output(data: Any) -> Any:
         cast.note("watch_output", output=data.output)
         if "spoiled" in str(data.output):
-            return lib.ToolGuardrailFunctionOutput.reject_content("The output was withheld.")
+            return lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("The output was withheld."))
         return lib.ToolGuardrailFunctionOutput.allow()
 
     guards = {
@@ -238,13 +243,13 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     async def guarded(word: str) -> str:
         """Repeat a word."""
         cast.note("guarded", word=word)
-        return f"word: {word}"
+        return cast.gives(f"word: {word}")
 
     @tool(needs_approval=True, **guards)
     async def guarded_pay(word: str) -> str:
         """Pay with a word."""
         cast.note("guarded_pay", word=word)
-        return f"paid with {word}"
+        return cast.gives(f"paid with {word}")
 
     return {name: value for name, value in locals().items() if isinstance(value, lib.FunctionTool)}
 
@@ -276,10 +281,10 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
 
     def refuse(args: Any) -> str:
         cast.note("formatter", kind=args.kind, tool=args.tool_name, call_id=args.call_id, type=args.tool_type)
-        return f"Refused: {args.tool_name}"
+        return cast.gives(f"Refused: {args.tool_name}")
 
     async def refuse_async(args: Any) -> str:
-        return f"Refused later: {args.tool_name}"
+        return cast.gives(f"Refused later: {args.tool_name}")
 
     def refuse_nothing(args: Any) -> None:
         cast.note("formatter", kind=args.kind)

@@ -134,13 +134,13 @@ class Application:
         await settle()
         return len(self.events) + len(self.log)
 
-    async def do(self, name: str, value: Any) -> None:
-        if name == "pause":
+    async def do(self, act: str, value: Any) -> None:
+        if act == "pause":
             self.reading.clear()
-        elif name == "resume":
+        elif act == "resume":
             self.reading.set()
         else:
-            task = asyncio.create_task(self.act(name, value))
+            task = asyncio.create_task(self.act(act, value))
             self.acts.add(task)
             task.add_done_callback(self.acts.discard)
         await settle()
@@ -151,12 +151,12 @@ class Application:
         except Exception as error:
             self.log.append({"app": name, **exception_record(error)})
 
-    async def wait(self, type: str, number: int) -> None:
+    async def wait(self, type: str, count: int) -> None:
         for _ in range(5000):
-            if sum(event["type"] == type for event in self.events) >= number:
+            if sum(event["type"] == type for event in self.events) >= count:
                 return
             await asyncio.sleep(0.001)
-        raise AssertionError(f"reference: no {type} number {number}; there were {[e['type'] for e in self.events]}")
+        raise AssertionError(f"reference: no {type} number {count}; there were {[e['type'] for e in self.events]}")
 
     async def finish(self) -> dict[str, Any]:
         self.leave.set()
@@ -176,10 +176,9 @@ async def main() -> None:
     reader = asyncio.StreamReader(limit=2**24)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     application = Application()
-    print(json.dumps({"ready": True}), flush=True)
     while line := await reader.readline():
         command = json.loads(line)
-        name = command.pop("command")
+        name, number = command.pop("command"), command.pop("number")
         if name == "new":
             application = Application()
             result: Any = None
@@ -187,9 +186,9 @@ async def main() -> None:
             try:
                 result = await getattr(application, name)(**command)
             except Exception:
-                print(json.dumps({"error": traceback.format_exc()}), flush=True)
+                print(json.dumps({"number": number, "error": traceback.format_exc()}), flush=True)
                 continue
-        print(json.dumps({"result": result}, default=str), flush=True)
+        print(json.dumps({"number": number, "result": result}, default=str), flush=True)
 
 
 import websockets  # noqa: E402

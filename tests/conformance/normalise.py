@@ -25,6 +25,11 @@ GLOBAL = {
 }
 """Lines of the README's table whose effect is taken out everywhere."""
 
+UNDOCUMENTED = {
+    "titles": "schemas of tools carry a title for each argument",
+}
+"""The same for lines that the README has not yet. It is to be empty."""
+
 NEW_EVENTS = ("transcript", "user_speech_started", "user_speech_stopped", "connection", "rate_limits", "dtmf")
 _NEW_FIELDS = {"tool_start": ("call_id",), "tool_end": ("call_id",), "input_audio_timeout_triggered": ("item_id",)}
 _RESERVED = "trio_realtime_request"
@@ -185,7 +190,10 @@ def _leaves(value: Any, path: str = "") -> dict[str, Any]:
         return found
     if path == "tools" and value:
         return {"tools": [tool.get("name") for tool in value]} | {
-            f"tools[{tool.get('name')}].{key}": one for tool in value for key, one in _leaves(tool).items()
+            f"tools[{tool.get('name')}].{key}": one
+            for tool in value
+            for key, one in _leaves(tool).items()
+            if key.rpartition(".")[2] != "title" or key.endswith("properties.title")  # UNDOCUMENTED: titles
         }
     return {path: value}
 

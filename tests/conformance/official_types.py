@@ -6,9 +6,10 @@ The check is for everything that receives client events in a test::
 
     validate_client_event(json.loads(message))  # raises AssertionError that names each fault
 
-``python -m tests.conformance.official_types`` reads server events, one JSON object a line, and prints for each what the
-reference's model makes of it: one line of ``[{"type": ..., scalar fields}]``. It is a program of its own because the
-reference is one for asyncio.
+``python -m tests.conformance.official_types model-events`` reads server events, one JSON object a line, and prints for
+each what the reference's model makes of it: one line of ``[{"type": ..., scalar fields}]``. With ``names`` it reads what is
+asked for, ``{"modules": [...], "targets": ["module:name", ...]}``, and prints the reference's names and parameters. It is
+a program of its own because the reference is one for asyncio; :func:`ask_reference` runs it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import base64
 import binascii
 import json
 import random
+import subprocess
 import sys
 import types
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import openai.types.realtime as official
@@ -30,9 +33,12 @@ __all__ = [
     "CLIENT_TYPES",
     "SERVER_TYPES",
     "Generator",
+    "ask_reference",
     "client_event_faults",
     "fields_of",
+    "find",
     "members",
+    "parameters_of",
     "validate_client_event",
 ]
 
@@ -270,6 +276,21 @@ def _beyond_limits(event: Mapping[str, Any]) -> Iterator[str]:
 # What the reference makes of server events
 
 
+def ask_reference(what: str, text: str) -> str:
+    """Run this module as a program, with the reference, and give what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.conformance.official_types", what],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 async def _print_model_events() -> None:  # pragma: no cover - runs in a process of its own
     import dataclasses
 
@@ -305,7 +326,64 @@ async def _print_model_events() -> None:  # pragma: no cover - runs in a process
         print(json.dumps(seen))
 
 
+# What the reference has
+
+
+def _plain_default(value: Any) -> Any:
+    """A default as JSON: empty containers are alike, functions and marks of absence are named by their kind."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple | dict | Mapping) and not value:
+        return []
+    return "<function>" if callable(value) and not isinstance(value, type) else "<other>"
+
+
+def parameters_of(target: Any) -> dict[str, list[Any]]:
+    """The parameters of a function or class of any making: ``{name: [may be positional, required, default]}``."""
+    import dataclasses
+    import inspect
+    from typing import is_typeddict
+
+    if is_typeddict(target):
+        return {name: [False, name in target.__required_keys__, None] for name in target.__annotations__}
+    factories = {}
+    if dataclasses.is_dataclass(target):
+        made = [field for field in dataclasses.fields(target) if field.default_factory is not dataclasses.MISSING]
+        factories = {field.name: field.default_factory() for field in made}
+    elif hasattr(target, "__attrs_attrs__"):
+        made = [field for field in target.__attrs_attrs__ if hasattr(field.default, "factory")]
+        factories = {field.name: [] if field.default.takes_self else field.default.factory() for field in made}
+    found = {}
+    for name, parameter in inspect.signature(target).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        required = parameter.default is parameter.empty
+        default = None if required else factories.get(name, parameter.default)
+        found[name] = [parameter.kind is not parameter.KEYWORD_ONLY, required, _plain_default(default)]
+    return found
+
+
+def find(path: str) -> Any:
+    """Give what ``"package.module:name.name"`` names."""
+    import importlib
+
+    module, _, names = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split(".") if names else ():
+        found = getattr(found, name)
+    return found
+
+
+def _print_names() -> None:  # pragma: no cover - runs in a process of its own
+    asked = json.load(sys.stdin)
+    names = {module: list(find(module).__all__) for module in asked["modules"]}
+    print(json.dumps({"names": names, "parameters": {path: parameters_of(find(path)) for path in asked["targets"]}}))
+
+
 if __name__ == "__main__":  # pragma: no cover - runs in a process of its own
     import asyncio
 
-    asyncio.run(_print_model_events())
+    if sys.argv[1] == "names":
+        _print_names()
+    else:
+        asyncio.run(_print_model_events())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -49,6 +49,7 @@ class Peer:
     Attributes:
         handshake: what the client asked with.
         received: the client's events in order, without markers.
+        pause: lets the client settle in the middle of a step.
         aliases: names for the ids that the client chose, in the order in which they came.
     """
 
@@ -58,6 +59,7 @@ class Peer:
         self.received: list[Json] = []
         self.aliases: dict[str, str] = {}
         self.closed = trio.Event()
+        self.pause: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self.close_code: int | None = None
         self._socket: Any = None
         self._changed = trio.Condition()
@@ -453,6 +455,7 @@ class Peer:
         done = {"call_id": call_id, "name": call["name"], "arguments": text}
         await self.send({"type": f"{name}.done", **fields, **done})
         await self._item_done(item, fields, "completed")
+        await self.pause()  # a tool begins before the response ends, or after: here before, on both sides
 
     async def finish_reply(self, value: Json) -> None:
         """End the response that is open: close its item, then response.done."""

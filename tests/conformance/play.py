@@ -83,6 +83,7 @@ class _Play:
         self._peer = peer
         self._marks = 0
         self._waited: dict[str, int] = {}
+        peer.pause = self.sync
 
     async def sync(self) -> None:
         """Go on until the client has read everything, has settled, and everything that it sent is here."""

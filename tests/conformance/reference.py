@@ -24,22 +24,25 @@ class ReferenceProcess:
     def __init__(self, process: trio.Process) -> None:
         self._process = process
         self._buffer = b""
+        self._number = 0
 
     async def call(self, command: str, **fields: Any) -> Any:
         """Send a command and give its result."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
+        self._number += 1
+        answer: dict[str, Any] = {"number": -1}
         with trio.fail_after(30):
-            if command:
-                await stdin.send_all(json.dumps({"command": command, **fields}).encode() + b"\n")
-            while b"\n" not in self._buffer:
-                data = await stdout.receive_some()
-                if not data:
-                    raise AssertionError("the reference's process has ended")
-                self._buffer += data
-        line, self._buffer = self._buffer.split(b"\n", 1)
-        answer = json.loads(line)
+            await stdin.send_all(json.dumps({"command": command, "number": self._number, **fields}).encode() + b"\n")
+            while answer["number"] != self._number:  # an answer that nobody has waited for is passed over
+                while b"\n" not in self._buffer:
+                    data = await stdout.receive_some()
+                    if not data:
+                        raise AssertionError("the reference's process has ended")
+                    self._buffer += data
+                line, self._buffer = self._buffer.split(b"\n", 1)
+                answer = json.loads(line)
         if "error" in answer:
             raise AssertionError(answer["error"])
         return answer.get("result")
@@ -56,10 +59,10 @@ class ReferenceProcess:
         return int(await self.call("settle"))
 
     async def do(self, name: str, value: Any) -> None:
-        await self.call("do", name=name, value=value)
+        await self.call("do", act=name, value=value)
 
     async def wait(self, type: str, number: int) -> None:
-        await self.call("wait", type=type, number=number)
+        await self.call("wait", type=type, count=number)
 
     async def finish(self) -> dict[str, Any]:
         result: dict[str, Any] = await self.call("finish")
@@ -83,7 +86,7 @@ async def reference_process() -> AsyncGenerator[ReferenceProcess, None]:
             )
         )
         reference = ReferenceProcess(process)
-        await reference.call("")
+        await reference.call("new")
         try:
             yield reference
         finally:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import attrs
@@ -21,6 +18,7 @@ from tests.conformance.official_types import (
     CLIENT_TYPES,
     SERVER_TYPES,
     Generator,
+    ask_reference,
     fields_of,
     members,
     validate_client_event,
@@ -63,7 +61,6 @@ from trio_realtime.server import CallTool, LocalServer, Say, ScriptEngine
 from trio_realtime.tools import function_tool
 from trio_realtime.tools.hosted import HostedMCPConfig, HostedMCPTool
 
-ROOT = Path(__file__).parents[2]
 EACH = 60
 
 
@@ -111,17 +108,8 @@ def heard() -> list[tuple[dict[str, Any], list[dict[str, Any]], list[Any]]]:
     """Events of every type, and what the reference and we make of each."""
     generator = Generator(2, ids=True)
     events = [generator.event(type_) for type_ in sorted(SERVER_TYPES) for _ in range(EACH // 3)]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.conformance.official_types"],
-        input="".join(json.dumps(event) + "\n" for event in events),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    theirs = [json.loads(line) for line in done.stdout.splitlines()]
+    printed = ask_reference("model-events", "".join(json.dumps(event) + "\n" for event in events))
+    theirs = [json.loads(line) for line in printed.splitlines()]
     ours = [OpenAIProtocol().receive(json.dumps(event), 0.0) for event in events]
     return list(zip(events, theirs, ours, strict=True))
 
