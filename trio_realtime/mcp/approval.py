@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from trio_realtime._awaitable import maybe_await
 from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.tools._shape import is_array, is_object
 
 if TYPE_CHECKING:
     from mcp.types import Tool
@@ -41,7 +42,7 @@ RequireApproval = (
 )
 """For all tools, by name, or a function of the context, the agent and the server's tool, asked at each call."""
 
-ApprovalPolicy = bool | Mapping[str, bool] | ApprovalFunction
+ApprovalPolicy = bool | dict[str, bool] | ApprovalFunction
 _WORDS = {"always": True, "never": False}
 
 
@@ -57,9 +58,8 @@ def approval_policy(setting: Any) -> ApprovalPolicy:
     """
     if setting is None:
         return False
-    if isinstance(setting, Mapping):
-        names = cast("Mapping[Any, Any]", setting)
-        return _tool_lists(names) if _has_tool_lists(names) else _by_name(names)
+    if is_object(setting):
+        return _tool_lists(setting) if _has_tool_lists(setting) else _by_name(setting)
     if callable(setting):
         return cast("ApprovalFunction", setting)
     return _meaning(setting, "require_approval")
@@ -85,7 +85,7 @@ def _by_name(names: Mapping[Any, Any]) -> dict[str, bool]:
 def _has_tool_lists(names: Mapping[Any, Any]) -> bool:
     """Tell the two kinds of dict apart: a tool may be called "always"."""
     entries = [names.get(word) for word in _WORDS]
-    return any(isinstance(entry, Mapping) and "tool_names" in entry for entry in entries)
+    return any(is_object(entry) and "tool_names" in entry for entry in entries)
 
 
 def _tool_lists(names: Mapping[Any, Any]) -> dict[str, bool]:
@@ -100,15 +100,15 @@ def _tool_lists(names: Mapping[Any, Any]) -> dict[str, bool]:
 
 
 def _tool_names(entry: Any, where: str) -> list[str]:
-    if not isinstance(entry, Mapping) or entry.keys() - {"tool_names"}:
+    if not is_object(entry) or entry.keys() - {"tool_names"}:
         raise UserError(f"{where}: must be a dict with tool_names and nothing else")
-    found: Any = cast("Mapping[str, Any]", entry).get("tool_names", [])
-    if not isinstance(found, list):
+    found = entry.get("tool_names", [])
+    if not is_array(found):
         raise UserTypeError(f"{where}.tool_names: must be a list of tool names, not {type(found).__name__}")
-    for name in cast("list[Any]", found):
+    for name in found:
         if not isinstance(name, str):
             raise UserTypeError(f"{where}.tool_names: must be a list of tool names, not of {type(name).__name__}")
-    return cast("list[str]", found)
+    return list(found)
 
 
 def needs_approval(
@@ -123,9 +123,9 @@ def needs_approval(
     """
     if isinstance(policy, bool):
         return policy
-    if isinstance(policy, Mapping):
+    if not callable(policy):
         return policy.get(tool.name, False)
-    function: ApprovalFunction = policy
+    function = policy
 
     async def ask(context: RunContextWrapper[Any], _arguments: dict[str, Any], _call_id: str) -> bool:
         return bool(await maybe_await(function(context, agent, tool)))

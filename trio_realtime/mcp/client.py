@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ListPromptsResult,
         ListResourcesResult,
         ListResourceTemplatesResult,
+        ListToolsResult,
         ReadResourceResult,
         Tool,
     )
@@ -80,7 +82,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
 
     _params_class: ClassVar[type[Any]]
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (the reference's signature)
         self,
         params: P | Mapping[str, Any],
         cache_tools_list: bool = False,
@@ -92,7 +94,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
         retry_backoff_seconds_base: float = 1.0,
         message_handler: MessageHandlerFnT | None = None,
         require_approval: RequireApproval = None,
-        failure_error_function: ToolErrorFunction | None | NotGiven = NOT_GIVEN,
+        failure_error_function: ToolErrorFunction | NotGiven | None = NOT_GIVEN,
         tool_meta_resolver: MCPToolMetaResolver | None = None,
         custom_data_extractor: Any = None,
         retry_backoff_seconds_max: float | None = None,
@@ -200,7 +202,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
         cursors: set[str | None] = {None}
         cursor: str | None = None
         while True:
-            page = await self._request("listing tools", lambda client, at=cursor: client.list_tools(cursor=at))
+            page = await self._request("listing tools", partial(_list_page, cursor))
             tools += page.tools
             cursor = page.next_cursor
             if cursor is None:
@@ -324,6 +326,10 @@ class ClientMCPServer(MCPServer, Generic[P]):
             message_handler=None if handler is None else handle,
             cache=None,
         )
+
+
+async def _list_page(cursor: str | None, client: Client) -> ListToolsResult:
+    return await client.list_tools(cursor=cursor)
 
 
 def _seconds(name: str, value: Any) -> None:

@@ -21,7 +21,7 @@ __all__ = ["can_retry", "failure_of", "require_sdk"]
 
 _TIMED_OUT = -32001  # the SDK's codes, beyond those of JSON-RPC
 _CLOSED = -32000
-_HOPELESS = frozenset({-32601, -32602})  # JSON-RPC: no such method, wrong parameters
+_HOPELESS = frozenset({"-32601", "-32602"})  # JSON-RPC: no such method, wrong parameters
 _LOST = ("Connection closed", "SSE stream ")  # a server may use the same code for something else
 _TERMINATED = "Session terminated"  # the SDK's word for a 404 of a server that had given a session
 _MAX_TEXT = 1_000
@@ -43,7 +43,7 @@ def require_sdk() -> None:
 def can_retry(error: AgentsException) -> bool:
     """Tell whether the same request might succeed the next time."""
     if isinstance(error, ServerError):
-        return error.code not in map(str, _HOPELESS)
+        return error.code not in _HOPELESS
     return isinstance(error, RealtimeConnectionError | RealtimeTimeoutError)
 
 

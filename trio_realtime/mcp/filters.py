@@ -83,7 +83,7 @@ def check_tool_filter(tool_filter: Any) -> ToolFilter:
     """
     if tool_filter is None or (callable(tool_filter) and not isinstance(tool_filter, Mapping)):
         return cast("ToolFilter", tool_filter)
-    structure(tool_filter, _Names, name="tool_filter")
+    structure(cast("object", tool_filter), _Names, name="tool_filter")
     return cast("ToolFilterStatic", tool_filter)
 
 

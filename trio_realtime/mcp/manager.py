@@ -148,9 +148,7 @@ class MCPServerManager:
             Exception: the first failure, if ``strict``.
         """
         async with self._lock:
-            if self._nursery is None:
-                raise UserError("the MCP server manager was not entered")
-            if not failed_only:
+            if not failed_only and self._nursery is not None:
                 await self._leave(self._servers)
             await self._enter([server for server in self._servers if not server.entered])
         return self.active_servers
@@ -187,11 +185,12 @@ class MCPServerManager:
 
         async def hold() -> None:
             with trio.CancelScope(shield=True):
-                async with trio.open_nursery() as self._nursery:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
                     opened.set()
                     await leaving.wait()
-                    await self._leave(self._servers)
                     self._nursery = None
+                    await self._leave(self._servers)
 
         async def ready() -> None:
             await opened.wait()
@@ -218,7 +217,8 @@ class MCPServerManager:
             raise
 
     def _start(self, server: MCPServer) -> _Holder:
-        assert self._nursery is not None
+        if self._nursery is None:  # left meanwhile, perhaps
+            raise UserError("the MCP server manager is not entered")
         holder = _Holder(server, self.connect_timeout_seconds, self.cleanup_timeout_seconds)
         self._holders[server] = holder
         self._nursery.start_soon(holder.run, name=f"MCP server {server.name}")

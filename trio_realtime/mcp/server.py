@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-
 from trio_realtime._structure import NOT_GIVEN, NotGiven
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.mcp.approval import RequireApproval, approval_policy
@@ -76,7 +75,7 @@ class MCPServer(abc.ABC):
         self,
         use_structured_content: bool = False,
         require_approval: RequireApproval = None,
-        failure_error_function: ToolErrorFunction | None | NotGiven = NOT_GIVEN,
+        failure_error_function: ToolErrorFunction | NotGiven | None = NOT_GIVEN,
         tool_meta_resolver: MCPToolMetaResolver | None = None,
         custom_data_extractor: Any = None,
         *,
@@ -93,7 +92,7 @@ class MCPServer(abc.ABC):
                 raise UserTypeError(f"MCP server: {option} must be a function or None, not {type(value).__name__}")
         self.use_structured_content = use_structured_content
         self.approval_policy = approval_policy(require_approval)
-        self.failure_error_function: ToolErrorFunction | None | NotGiven = failure_error_function
+        self.failure_error_function: ToolErrorFunction | NotGiven | None = failure_error_function
         self.tool_meta_resolver: MCPToolMetaResolver | None = tool_meta_resolver
         self.tool_input_guardrails = tool_input_guardrails
         self.tool_output_guardrails = tool_output_guardrails

@@ -61,7 +61,7 @@ async def collect_mcp_tools(
     """
     options = mcp_options(agent)
     servers: list[MCPServer] = []
-    for server in cast("list[Any]", agent.mcp_servers):
+    for server in cast("Sequence[Any]", agent.mcp_servers):
         if not isinstance(server, MCPServer):
             raise UserTypeError(f"agent {agent.name!r}: mcp_servers are of MCPServer, not {type(server).__name__}")
         if not server.entered:

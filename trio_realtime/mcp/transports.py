@@ -62,7 +62,7 @@ class MCPServerSse(ClientMCPServer[MCPServerSseParams]):
 
         params = self.params
 
-        def client(**_: Any) -> httpx2.AsyncClient:
+        def client(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:  # noqa: ARG001
             return _http_client(params)
 
         return sse_client(
@@ -98,7 +98,7 @@ class MCPServerStreamableHttp(ClientMCPServer[MCPServerStreamableHttpParams]):
             raise UserError(message)
         self._session_id = self._refused = None
 
-        async def note(response: httpx2.Response) -> None:  # noqa: RUF029  the HTTP client awaits it
+        async def note(response: httpx2.Response) -> None:
             self._session_id = response.headers.get("mcp-session-id", self._session_id)
             self._refused = response.status_code if response.status_code >= 400 else None
 
