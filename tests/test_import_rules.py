@@ -38,6 +38,7 @@ LAYERS = {
     "guardrails": WORDS,
     "handoffs": WORDS,
     "hooks": WORDS,
+    "mcp": WORDS,
     "tools": WORDS,
     "runner": SHELL,
     "session": SHELL,
