@@ -10,14 +10,17 @@ import attrs
 
 from trio_realtime._awaitable import maybe_await
 from trio_realtime.context import RunContextWrapper, TContext
-from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.errors import UserTypeError
+from trio_realtime.mcp.tools import collect_mcp_tools, mcp_options
 from trio_realtime.tools.collect import enabled_tools
 
 if TYPE_CHECKING:
     from trio_realtime.guardrails import OutputGuardrail
     from trio_realtime.handoffs import Handoff
     from trio_realtime.hooks import RealtimeAgentHooks
+    from trio_realtime.mcp.server import MCPServer
     from trio_realtime.tools.function_tool import FunctionTool
+    from trio_realtime.tools.invoke import ToolErrorFunction
 
 __all__ = ["Instructions", "MCPConfig", "RealtimeAgent"]
 
@@ -26,11 +29,27 @@ Instructions = str | Callable[[RunContextWrapper[Any], Any], "Awaitable[str | No
 
 
 class MCPConfig(TypedDict, total=False):
-    """Options for MCP servers; kept for code written for the reference."""
+    """Options for all MCP servers of an agent.
+
+    Attributes:
+        convert_schemas_to_strict: use the strict form of a tool's schema where it has one; False unless given.
+        failure_error_function: makes the text for the model when a tool fails; a server's own comes first. None: the
+            exception is reported by the session, which tells the model itself.
+        include_server_in_tool_names: call a tool ``mcp_<server>__<tool>``; False unless given.
+    """
 
     convert_schemas_to_strict: bool
-    failure_error_function: Any
+    failure_error_function: ToolErrorFunction | None
     include_server_in_tool_names: bool
+
+
+def _tool_name(other: Any) -> str:
+    """Give the name that a tool, or a handoff to an agent, has for the model."""
+    from trio_realtime.handoffs import Handoff
+
+    if isinstance(other, RealtimeAgent):
+        return Handoff.default_tool_name(cast("Any", other))
+    return str(getattr(other, "tool_name", None) or getattr(other, "name", ""))
 
 
 def _repr_size(value: list[Any]) -> str:
@@ -50,8 +69,9 @@ class RealtimeAgent(Generic[TContext]):
         name: for events, handoffs and traces.
         handoff_description: what other agents are told about it.
         tools: its function tools.
-        mcp_servers: MCP servers; not supported by this version, so the list must stay empty.
-        mcp_config: options for MCP servers.
+        mcp_servers: MCP servers whose tools it has too. They must be entered before a session with it begins, and are
+            asked for their tools whenever the session reads the agent.
+        mcp_config: options for these; see :class:`MCPConfig`.
         instructions: the system prompt, or a function of the context and the agent that gives it.
         prompt: a prompt that the service stores: ``id``, optionally ``version`` and ``variables``.
         handoffs: agents, or what :func:`~trio_realtime.realtime_handoff` gives.
@@ -62,7 +82,7 @@ class RealtimeAgent(Generic[TContext]):
     name: str
     handoff_description: str | None = None
     tools: list[Any] = attrs.field(factory=list[Any])
-    mcp_servers: list[Any] = attrs.field(factory=list[Any], repr=False)
+    mcp_servers: list[MCPServer] = attrs.field(factory=list[Any], repr=False)
     mcp_config: MCPConfig = attrs.field(factory=MCPConfig, repr=False)
     instructions: Instructions = attrs.field(default=None, repr=False)
     prompt: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
@@ -75,6 +95,7 @@ class RealtimeAgent(Generic[TContext]):
 
         Raises:
             UserTypeError: a field is of the wrong type (it is a TypeError).
+            UserError: ``mcp_config`` has an unknown key.
         """
         if not isinstance(cast("Any", self.name), str):
             raise UserTypeError(f"an agent's name must be a string, not {type(self.name).__name__}")
@@ -89,6 +110,7 @@ class RealtimeAgent(Generic[TContext]):
             raise UserTypeError(f"{owner}: instructions must be a string, a function or None")
         if self.prompt is not None and not isinstance(cast("Any", self.prompt), Mapping):
             raise UserTypeError(f"{owner}: prompt must be a dict with an id")
+        mcp_options(self)
 
     def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
         """Give a copy with some fields changed; lists that are not changed are shared with the original.
@@ -137,18 +159,33 @@ class RealtimeAgent(Generic[TContext]):
         except ValueError:
             return  # a builtin without a signature: tried when it is called
 
-    async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool]:
-        """Give the tools that are enabled now, in order, with their names checked.
+    async def get_mcp_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool]:
+        """Give the tools of the MCP servers, as function tools. All servers are asked at once.
 
-        A checkpoint only if an ``is_enabled`` function is.
+        A checkpoint if there are any.
 
         Args:
             run_context: the session's context.
 
         Raises:
-            UserError: there are MCP servers, something is not a function tool, or names do not fit.
-            Exception: what an ``is_enabled`` function raised.
+            UserError: a server was not entered, or two have tools of the same name.
+            AgentsException: a server cannot be reached, or fails.
+            Exception: what a server of your own, or a filter function raised.
         """
-        if self.mcp_servers:
-            raise UserError(f"agent {self.name!r}: MCP servers are not supported by this version")
-        return await enabled_tools(self.tools, run_context, self)
+        others = [*self.tools, *self.handoffs]
+        return await collect_mcp_tools(self, run_context, reserved=[_tool_name(other) for other in others])
+
+    async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool]:
+        """Give the tools that are enabled now, in order, with their names checked: first those of MCP servers.
+
+        A checkpoint if there are MCP servers, or an ``is_enabled`` function is.
+
+        Args:
+            run_context: the session's context.
+
+        Raises:
+            UserError: an MCP server was not entered, something is not a tool for a session, or names do not fit.
+            Exception: what an MCP server or an ``is_enabled`` function raised.
+        """
+        tools = await self.get_mcp_tools(run_context)
+        return await enabled_tools([*tools, *self.tools], run_context, self)
