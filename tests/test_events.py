@@ -23,8 +23,9 @@ CLASSES = typing.get_args(RealtimeSessionEvent)
 
 # what this library adds to the reference's events, and the events that it adds
 ADDED = {
-    "RealtimeToolStart": {"call_id"},
-    "RealtimeToolEnd": {"call_id", "error"},
+    "RealtimeToolStart": {"call_id", "tool_name"},
+    "RealtimeToolEnd": {"call_id", "error", "tool_name"},
+    "RealtimeToolApprovalRequired": {"tool_name"},
     "RealtimeAudio": {"response_id"},
     "RealtimeAudioInterrupted": {"response_id"},
     "RealtimeAgentStartEvent": {"response_id"},
@@ -83,7 +84,7 @@ class TestEveryEvent:
     def test_is_told_apart_by_its_type(self, cls):
         field = attrs.fields_dict(cls)["type"]
         hints = typing.get_type_hints(
-            cls, vars(events) | {"RealtimeAgent": list, "FunctionTool": list} | {"OutputGuardrailResult": list}
+            cls, vars(events) | dict.fromkeys(["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult"], list)
         )
         assert typing.get_args(hints["type"]) == (field.default,)
         assert sum(attrs.fields_dict(other)["type"].default == field.default for other in CLASSES) == 1

@@ -153,6 +153,9 @@ from trio_realtime.model_events import RealtimeModelInputTokensDetails as Realti
 from trio_realtime.model_events import RealtimeModelItemDeletedEvent as RealtimeModelItemDeletedEvent
 from trio_realtime.model_events import RealtimeModelItemTruncatedEvent as RealtimeModelItemTruncatedEvent
 from trio_realtime.model_events import RealtimeModelItemUpdatedEvent as RealtimeModelItemUpdatedEvent
+from trio_realtime.model_events import RealtimeModelMcpApprovalRequestedEvent as RealtimeModelMcpApprovalRequestedEvent
+from trio_realtime.model_events import RealtimeModelMcpCallEvent as RealtimeModelMcpCallEvent
+from trio_realtime.model_events import RealtimeModelMcpListToolsEvent as RealtimeModelMcpListToolsEvent
 from trio_realtime.model_events import RealtimeModelOtherEvent as RealtimeModelOtherEvent
 from trio_realtime.model_events import RealtimeModelOutputTextDeltaEvent as RealtimeModelOutputTextDeltaEvent
 from trio_realtime.model_events import RealtimeModelOutputTextDoneEvent as RealtimeModelOutputTextDoneEvent
@@ -195,6 +198,12 @@ from trio_realtime.session_tasks.approvals import PendingApproval as PendingAppr
 from trio_realtime.session_tasks.streams import EventStream as EventStream
 from trio_realtime.sip import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
 from trio_realtime.tools import FunctionTool as FunctionTool
+from trio_realtime.tools import HostedMCPConfig as HostedMCPConfig
+from trio_realtime.tools import HostedMCPTool as HostedMCPTool
+from trio_realtime.tools import MCPApprovalRequest as MCPApprovalRequest
+from trio_realtime.tools import MCPToolApprovalFunction as MCPToolApprovalFunction
+from trio_realtime.tools import MCPToolApprovalFunctionResult as MCPToolApprovalFunctionResult
+from trio_realtime.tools import MCPToolApprovalRequest as MCPToolApprovalRequest
 from trio_realtime.tools import ToolContext as ToolContext
 from trio_realtime.tools import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 from trio_realtime.tools import ToolErrorFunction as ToolErrorFunction
@@ -239,6 +248,8 @@ __all__ = [
     "GuardrailFunctionOutput",
     "Handoff",
     "HandshakeRejected",
+    "HostedMCPConfig",
+    "HostedMCPTool",
     "InputAudio",
     "InputGuardrail",
     "InputGuardrailResult",
@@ -249,7 +260,11 @@ __all__ = [
     "ItemStatus",
     "Limits",
     "LiveModel",
+    "MCPApprovalRequest",
     "MCPConfig",
+    "MCPToolApprovalFunction",
+    "MCPToolApprovalFunctionResult",
+    "MCPToolApprovalRequest",
     "ModalityTokens",
     "ModelBehaviorError",
     "NotGiven",
@@ -315,6 +330,9 @@ __all__ = [
     "RealtimeModelItemDeletedEvent",
     "RealtimeModelItemTruncatedEvent",
     "RealtimeModelItemUpdatedEvent",
+    "RealtimeModelMcpApprovalRequestedEvent",
+    "RealtimeModelMcpCallEvent",
+    "RealtimeModelMcpListToolsEvent",
     "RealtimeModelName",
     "RealtimeModelOtherEvent",
     "RealtimeModelOutputTextDeltaEvent",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trio_realtime.hooks import RealtimeAgentHooks
     from trio_realtime.mcp.server import MCPServer
     from trio_realtime.tools.function_tool import FunctionTool
+    from trio_realtime.tools.hosted import HostedMCPTool
     from trio_realtime.tools.invoke import ToolErrorFunction
 
 __all__ = ["Instructions", "MCPConfig", "RealtimeAgent"]
@@ -68,7 +69,7 @@ class RealtimeAgent(Generic[TContext]):
     Attributes:
         name: for events, handoffs and traces.
         handoff_description: what other agents are told about it.
-        tools: its function tools.
+        tools: its tools: function tools, and hosted MCP servers.
         mcp_servers: MCP servers whose tools it has too. They must be entered before a session with it begins, and are
             asked for their tools whenever the session reads the agent.
         mcp_config: options for these; see :class:`MCPConfig`.
@@ -175,7 +176,7 @@ class RealtimeAgent(Generic[TContext]):
         others = [*self.tools, *self.handoffs]
         return await collect_mcp_tools(self, run_context, reserved=[_tool_name(other) for other in others])
 
-    async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool]:
+    async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool | HostedMCPTool]:
         """Give the tools that are enabled now, in order, with their names checked: first those of MCP servers.
 
         A checkpoint if there are MCP servers, or an ``is_enabled`` function is.

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from trio_realtime.guardrails import InputGuardrail, OutputGuardrail
     from trio_realtime.handoffs import Handoff
     from trio_realtime.hooks import RealtimeRunHooks
-    from trio_realtime.tools import FunctionTool
+    from trio_realtime.tools import FunctionTool, HostedMCPTool
     from trio_realtime.tools.results import ToolErrorFormatterArgs
 else:  # at run time these are opaque: they belong to higher layers
-    InputGuardrail = OutputGuardrail = Handoff = RealtimeRunHooks = FunctionTool = ToolErrorFormatterArgs = Opaque
+    InputGuardrail = OutputGuardrail = Handoff = RealtimeRunHooks = Opaque
+    FunctionTool = HostedMCPTool = ToolErrorFormatterArgs = Opaque
 
 __all__ = [
     "DeliverySettings",
@@ -208,7 +209,7 @@ class RealtimeSessionModelSettings:
     tool_choice: str | Mapping[str, Any] | NotGiven | None = NOT_GIVEN
     parallel_tool_calls: bool | NotGiven = NOT_GIVEN
     reasoning: RealtimeReasoningConfig | NotGiven = NOT_GIVEN
-    tools: Sequence[FunctionTool] | NotGiven = NOT_GIVEN
+    tools: Sequence[FunctionTool | HostedMCPTool] | NotGiven = NOT_GIVEN
     handoffs: Sequence[Handoff] | NotGiven = NOT_GIVEN
     tracing: RealtimeModelTracingConfig | Literal["auto"] | NotGiven | None = NOT_GIVEN
     truncation: Literal["auto", "disabled"] | Mapping[str, Any] | NotGiven = NOT_GIVEN

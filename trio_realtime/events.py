@@ -26,7 +26,7 @@ from trio_realtime.usage import Usage
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
     from trio_realtime.guardrails import OutputGuardrailResult
-    from trio_realtime.tools import FunctionTool
+    from trio_realtime.tools import FunctionTool, HostedMCPTool
 
 __all__ = [
     "RealtimeAgentEndEvent",
@@ -130,13 +130,15 @@ class RealtimeToolStart(_SessionEvent):
 
     Attributes:
         agent, tool: whose tool.
+        tool_name: its name; with a HostedMCPTool, that of the server's tool.
         arguments: a JSON object as text.
         call_id: pairs it with its end.
     """
 
     type: Literal["tool_start"] = "tool_start"
     agent: RealtimeAgent[Any] = attrs.field(repr=_name)
-    tool: FunctionTool = attrs.field(repr=_name)
+    tool: FunctionTool | HostedMCPTool = attrs.field(repr=_name)
+    tool_name: str = ""
     arguments: str
     call_id: str = ""
 
@@ -148,14 +150,15 @@ class RealtimeToolEnd(_SessionEvent):
     Without a ``tool_start`` before it when the tool was not run: rejected by a person or a guardrail.
 
     Attributes:
-        agent, tool, arguments, call_id: as at the start.
+        agent, tool, tool_name, arguments, call_id: as at the start.
         output: what the tool returned, as it is; the text for the model where it returned nothing of its own.
         error: the exception, if the tool failed.
     """
 
     type: Literal["tool_end"] = "tool_end"
     agent: RealtimeAgent[Any] = attrs.field(repr=_name)
-    tool: FunctionTool = attrs.field(repr=_name)
+    tool: FunctionTool | HostedMCPTool = attrs.field(repr=_name)
+    tool_name: str = ""
     arguments: str
     output: Any
     call_id: str = ""
@@ -168,7 +171,8 @@ class RealtimeToolApprovalRequired(_SessionEvent):
 
     type: Literal["tool_approval_required"] = "tool_approval_required"
     agent: RealtimeAgent[Any] = attrs.field(repr=_name)
-    tool: FunctionTool = attrs.field(repr=_name)
+    tool: FunctionTool | HostedMCPTool = attrs.field(repr=_name)
+    tool_name: str = ""
     call_id: str
     arguments: str
 

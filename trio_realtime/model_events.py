@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from trio_realtime.model_inputs import RealtimeModelSendEvent
 
 __all__ = [
+    "McpCallStatus",
+    "McpListToolsStatus",
     "RateLimit",
     "RealtimeConnectionStatus",
     "RealtimeModelAudioDoneEvent",
@@ -37,6 +39,9 @@ __all__ = [
     "RealtimeModelItemDeletedEvent",
     "RealtimeModelItemTruncatedEvent",
     "RealtimeModelItemUpdatedEvent",
+    "RealtimeModelMcpApprovalRequestedEvent",
+    "RealtimeModelMcpCallEvent",
+    "RealtimeModelMcpListToolsEvent",
     "RealtimeModelOtherEvent",
     "RealtimeModelOutputTextDeltaEvent",
     "RealtimeModelOutputTextDoneEvent",
@@ -59,6 +64,10 @@ __all__ = [
 RealtimeConnectionStatus: TypeAlias = Literal["connecting", "connected", "reconnecting", "disconnected"]
 ResponseStatus: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 """How a response ended."""
+McpListToolsStatus: TypeAlias = Literal["in_progress", "completed", "failed"]
+"""How far the service is with asking a hosted MCP server for its tools."""
+McpCallStatus: TypeAlias = Literal["in_progress", "completed", "failed"]
+"""How far a call of a hosted MCP server's tool is."""
 
 
 def _size(value: bytes) -> str:
@@ -417,6 +426,68 @@ class RateLimit:
 
 
 @attrs.frozen(kw_only=True)
+class RealtimeModelMcpListToolsEvent(_ModelEvent):
+    """The service asks a hosted MCP server for its tools.
+
+    Attributes:
+        item_id: the item of the list.
+        server_label: which server, as far as the service has said it.
+        status: how far it is.
+        tools: the names of the tools, when they are known.
+    """
+
+    type: Literal["mcp_list_tools"] = "mcp_list_tools"
+    item_id: str
+    server_label: str
+    status: McpListToolsStatus
+    tools: Sequence[str] = ()
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelMcpApprovalRequestedEvent(_ModelEvent):
+    """The service wants to call a hosted MCP server's tool, and waits for somebody's word.
+
+    Attributes:
+        item_id: the request; the answer names it.
+        server_label, name: whose tool.
+        arguments: a JSON object as text.
+        response_id: the response that wants it.
+    """
+
+    type: Literal["mcp_approval_requested"] = "mcp_approval_requested"
+    item_id: str
+    server_label: str
+    name: str
+    arguments: str
+    response_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelMcpCallEvent(_ModelEvent):
+    """The service calls a hosted MCP server's tool, or has done so.
+
+    Attributes:
+        item_id: the item of the call.
+        server_label, name: whose tool.
+        arguments: a JSON object as text.
+        status: ``"in_progress"``, then ``"completed"`` or ``"failed"``.
+        output: what the tool gave.
+        error: why it failed.
+        response_id: the response that made the call.
+    """
+
+    type: Literal["mcp_call"] = "mcp_call"
+    item_id: str
+    server_label: str
+    name: str
+    arguments: str
+    status: McpCallStatus
+    output: str | None = None
+    error: ResponseError | None = None
+    response_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class RealtimeModelRateLimitsEvent(_ModelEvent):
     """The account's limits, as of now."""
 
@@ -491,6 +562,9 @@ RealtimeModelEvent: TypeAlias = (
     | RealtimeModelSpeechStoppedEvent
     | RealtimeModelSessionUpdatedEvent
     | RealtimeModelConfigRejectedEvent
+    | RealtimeModelMcpListToolsEvent
+    | RealtimeModelMcpApprovalRequestedEvent
+    | RealtimeModelMcpCallEvent
     | RealtimeModelRateLimitsEvent
     | RealtimeModelDtmfEvent
     | RealtimeModelOtherEvent

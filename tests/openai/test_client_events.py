@@ -86,7 +86,10 @@ def test_an_unknown_type_is_sent_as_given():
         (raw("conversation.item.create", item={"type": "function_call", "name": "f"}), "item.arguments is missing"),
         (raw("conversation.item.create", item=MESSAGE, previous_item_id=1), "previous_item_id must be text"),
         (raw("conversation.item.create", item={"type": "mcp_approval_response", "approve": True}), "item.approval_req"),
-        (raw("session.update", session={"type": "realtime", "parallel_tool_calls": "x"}), "session.parallel_tool_calls"),
+        (
+            raw("session.update", session={"type": "realtime", "parallel_tool_calls": "x"}),
+            "session.parallel_tool_calls",
+        ),
         (raw("response.create", response={"prompt": "pmpt_1"}), "response.prompt must be an object"),
         (raw("conversation.item.delete"), "item_id is missing"),
         (raw("conversation.item.retrieve", item_id=None), "item_id must be text"),

@@ -58,7 +58,10 @@ NOTHING_TO_A_SESSION = {
     "response.content_part.done",
     "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
-    *(type_ for type_ in EXAMPLES if "mcp" in type_),
+    "response.mcp_call_arguments.delta",
+    "response.mcp_call_arguments.done",
+    "response.mcp_call.completed",
+    "response.mcp_call.failed",
 }
 
 

@@ -8,7 +8,9 @@ from trio_realtime.session_tasks.approvals import Approvals, PendingApproval
 
 
 def _pending(call_id: str) -> PendingApproval:
-    return PendingApproval(call_id=call_id, tool=plain, agent=RealtimeAgent[Any]("A"), arguments="{}", since=1.0)
+    return PendingApproval(
+        call_id=call_id, tool=plain, tool_name="plain", agent=RealtimeAgent[Any]("A"), arguments="{}", since=1.0
+    )
 
 
 def test_pending_in_order_and_decided_once() -> None:
@@ -29,4 +31,6 @@ def test_pending_in_order_and_decided_once() -> None:
 
 
 def test_repr_is_short() -> None:
-    assert repr(_pending("a")) == ("PendingApproval(call_id='a', tool='plain', agent='A', arguments='{}', since=1.0)")
+    assert repr(_pending("a")) == (
+        "PendingApproval(call_id='a', tool='plain', tool_name='plain', agent='A', arguments='{}', since=1.0)"
+    )

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 import trio
+import trio.testing
 
 from tests.session_tasks.support import (
     FakeModel,
@@ -68,6 +69,15 @@ TABLE: list[tuple[Any, list[str]]] = [
     (m.RealtimeModelEndOfStreamEvent(), ["connection"]),
     (begin(), ["agent_start"]),
     (m.RealtimeModelUsageEvent(usage=Usage()), []),
+    (m.RealtimeModelMcpListToolsEvent(item_id="l", server_label="docs", status="completed"), []),
+    (
+        m.RealtimeModelMcpApprovalRequestedEvent(item_id="q", server_label="docs", name="find", arguments="{}"),
+        ["tool_approval_required"],
+    ),
+    (
+        m.RealtimeModelMcpCallEvent(item_id="c", server_label="d", name="f", arguments="{}", status="in_progress"),
+        ["tool_start"],
+    ),
     (end(), ["agent_end"]),
     (m.RealtimeModelSpeechStartedEvent(item_id="u1", audio_start_ms=1), ["user_speech_started"]),
     (m.RealtimeModelSpeechStoppedEvent(item_id="u1", audio_end_ms=1), ["user_speech_stopped"]),
@@ -94,6 +104,7 @@ async def test_what_each_model_event_gives(autojump_clock: Any, event: Any, expe
     async with await make(model, raw_events=raw) as session:
         now(session)
         await model.emit(event)
+        await trio.testing.wait_all_tasks_blocked()
         given = now(session)
         if raw and not isinstance(event, m.RealtimeModelFollowUpEvent):
             first = of(given, "raw_model_event")[0]

@@ -36,6 +36,7 @@ from trio_realtime.model_events import (
 )
 from trio_realtime.openai import server_events_response as rse
 from trio_realtime.openai import server_events_session as sse
+from trio_realtime.openai.hosted_tools import HostedTools
 from trio_realtime.openai.mapping import (
     item_of,
     rate_limits_of,
@@ -66,6 +67,7 @@ class Incoming:
     def __init__(self, state: ProtocolState) -> None:
         self._state = state
         self._errors = ServerErrors(state)
+        self._hosted = HostedTools()
         self._hidden: dict[str, str | None] = {}
         self._names_conversation = False
         self._handlers: Mapping[type[ServerEvent], Handler] = {
@@ -97,6 +99,7 @@ class Incoming:
             rse.ResponseOutputAudioDoneEvent: self._audio_done,
             rse.ResponseOutputAudioTranscriptDeltaEvent: self._transcript_delta,
             rse.ResponseOutputAudioTranscriptDoneEvent: self._transcript_done,
+            **self._hosted.handlers(),
         }
 
     def translate(self, event: ServerEvent | UnknownServerEvent, now: float) -> Events:
@@ -152,7 +155,8 @@ class Incoming:
         if item is None:
             if event.item.id and placed:
                 self._hide(event.item.id, previous)
-            return []
+            done = not isinstance(event, sse.ConversationItemAddedEvent)
+            return self._hosted.item(event.item, now, done=done)
         return [RealtimeModelItemUpdatedEvent(received_at=now, item=item, anchored=placed)]
 
     def _hide(self, item_id: str, previous: str | None) -> None:
@@ -295,8 +299,10 @@ class Incoming:
     def _output_item(
         self, event: rse.ResponseOutputItemAddedEvent | rse.ResponseOutputItemDoneEvent, now: float
     ) -> Events:
-        if self._state.responses.is_out_of_band(event.response_id):
-            return []
+        done = isinstance(event, rse.ResponseOutputItemDoneEvent)
+        hosted = self._hosted.item(event.item, now, done=done, response_id=event.response_id)
+        if hosted or self._state.responses.is_out_of_band(event.response_id):
+            return hosted
         return self._item(item_of(event.item), now)
 
     def _output_item_done(self, event: rse.ResponseOutputItemDoneEvent, now: float) -> Events:

@@ -19,6 +19,8 @@ __all__ = [
     "ConversationItem",
     "ErrorDetails",
     "InputTokenDetails",
+    "McpError",
+    "McpTool",
     "OutputTokenDetails",
     "RateLimitDetails",
     "Response",
@@ -65,6 +67,22 @@ class ContentPart:
 
 
 @attrs.frozen(kw_only=True)
+class McpTool:
+    """A tool that an MCP server has."""
+
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class McpError:
+    """Why a call of an MCP server's tool failed: in the tool, in its protocol, or on the way (an HTTP status)."""
+
+    type: str | None = None
+    code: int | str | None = None
+    message: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ConversationItem:
     """An item of any kind; which of its fields are there depends on its type."""
 
@@ -77,6 +95,9 @@ class ConversationItem:
     name: str | None = None
     arguments: str | None = None
     output: str | None = None
+    server_label: str | None = None
+    tools: tuple[McpTool, ...] | None = None
+    error: McpError | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ defaults are the reference's.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 import attrs
@@ -26,7 +26,7 @@ from trio_realtime.errors import UserError
 
 if TYPE_CHECKING:
     from trio_realtime.handoffs import Handoff
-    from trio_realtime.tools import FunctionTool
+    from trio_realtime.tools import FunctionTool, HostedMCPTool
 
 __all__ = ["DEFAULT_MODEL_SETTINGS", "DEFAULT_REALTIME_MODEL", "changed", "merged", "session_object"]
 
@@ -188,21 +188,39 @@ def _tool_choice(value: str | Mapping[str, Any] | NotGiven | None) -> Any:
     return _plain(value)
 
 
-def _tools(tools: Sequence[FunctionTool], handoffs: Sequence[Handoff]) -> list[dict[str, Any]]:
-    payload = [_tool(tool) for tool in tools] + [_handoff(handoff) for handoff in handoffs]
-    names: set[str] = set()
-    for tool in payload:
-        if tool["name"] in names:
-            raise UserError(f"tools: two tools or handoffs have the name {tool['name']!r}")
-        names.add(tool["name"])
-    return payload
+def _tools(tools: Sequence[FunctionTool | HostedMCPTool], handoffs: Sequence[Handoff]) -> list[dict[str, Any]]:
+    servers = [(tool, _hosted(tool)) for tool in tools]
+    hosted = [_plain(config) for _, config in servers if config is not None]
+    payload = [_tool(tool) for tool, config in servers if config is None] + [_handoff(handoff) for handoff in handoffs]
+    if twice := _twice(tool["name"] for tool in payload):
+        raise UserError(f"tools: two tools or handoffs have the name {twice!r}")
+    if twice := _twice(tool["server_label"] for tool in hosted):
+        raise UserError(f"tools: two MCP servers have the label {twice!r}")
+    return payload + hosted
+
+
+def _hosted(tool: Any) -> Any:
+    """Give the configuration of an MCP server that the service calls; None for another tool."""
+    config = getattr(tool, "tool_config", None)
+    return config if getattr(config, "type", None) == "mcp" else None
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _tool(tool: Any) -> dict[str, Any]:
     """Look at a tool's shape only: its class belongs to a higher layer."""
     if not isinstance(getattr(tool, "params_json_schema", None), Mapping) or not hasattr(tool, "on_invoke_tool"):
         name = getattr(tool, "name", None) or type(tool).__name__
-        raise UserError(f"tools: {name!r} is not a function tool; realtime sessions have no others")
+        raise UserError(
+            f"tools: {name!r} is not a function tool or a hosted MCP server; realtime sessions have no others"
+        )
     for field in _UNSUPPORTED_TOOL_FIELDS:
         if getattr(tool, field, None):
             raise UserError(f"tools: {tool.name!r} has {field}, which realtime sessions do not support")

@@ -9,7 +9,7 @@ import trio
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
-    from trio_realtime.tools import FunctionTool
+    from trio_realtime.tools import FunctionTool, HostedMCPTool
 
 __all__ = ["Approvals", "PendingApproval"]
 
@@ -19,14 +19,16 @@ class PendingApproval:
     """A tool call that waits for ``approve_tool_call`` or ``reject_tool_call``.
 
     Attributes:
-        call_id: the call.
+        call_id: the call; of a hosted tool, the service's request.
         tool, agent: whose tool.
+        tool_name: what a decision with ``always`` holds for: a tool's name, of a hosted tool ``"server.tool"``.
         arguments: a JSON object as text.
         since: trio clock, in seconds.
     """
 
     call_id: str
-    tool: FunctionTool = attrs.field(repr=lambda tool: repr(tool.name))
+    tool: FunctionTool | HostedMCPTool = attrs.field(repr=lambda tool: repr(tool.name))
+    tool_name: str
     agent: RealtimeAgent[Any] = attrs.field(repr=lambda agent: repr(agent.name))
     arguments: str
     since: float

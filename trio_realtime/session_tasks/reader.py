@@ -7,6 +7,7 @@ guardrail task, commands to the writer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -48,6 +49,9 @@ from trio_realtime.model_events import (
     RealtimeModelInputAudioTranscriptionFailedEvent,
     RealtimeModelItemDeletedEvent,
     RealtimeModelItemUpdatedEvent,
+    RealtimeModelMcpApprovalRequestedEvent,
+    RealtimeModelMcpCallEvent,
+    RealtimeModelMcpListToolsEvent,
     RealtimeModelOutputTextDeltaEvent,
     RealtimeModelOutputTextDoneEvent,
     RealtimeModelRateLimitsEvent,
@@ -62,6 +66,7 @@ from trio_realtime.model_events import (
     RealtimeModelTurnStartedEvent,
     RealtimeModelUsageEvent,
 )
+from trio_realtime.session_tasks.hosted_tools import publish_call, publish_listing
 from trio_realtime.session_tasks.hub import SessionHub
 
 if TYPE_CHECKING:
@@ -120,6 +125,9 @@ class ModelEventHandler:
             RealtimeModelTurnStartedEvent: self._turn_started,
             RealtimeModelTurnEndedEvent: self._turn_ended,
             RealtimeModelUsageEvent: self._usage,
+            RealtimeModelMcpListToolsEvent: partial(publish_listing, hub),
+            RealtimeModelMcpApprovalRequestedEvent: self._hosted_request,
+            RealtimeModelMcpCallEvent: partial(publish_call, hub),
             RealtimeModelInputAudioTranscriptionDeltaEvent: self._user_delta,
             RealtimeModelInputAudioTranscriptionCompletedEvent: self._user_completed,
             RealtimeModelInputAudioTranscriptionFailedEvent: self._user_failed,
@@ -340,6 +348,9 @@ class ModelEventHandler:
 
     def _tool_call(self, event: RealtimeModelToolCallEvent) -> None:
         self._hub.tool_runner.submit(event)
+
+    def _hosted_request(self, event: RealtimeModelMcpApprovalRequestedEvent) -> None:
+        self._hub.tool_runner.submit_hosted(event)
 
     # -- the user's words --------------------------------------------------------------------------------------------
 

@@ -54,7 +54,12 @@ async def _ask(
     """Ask, and wait for the answer; False if none came in time."""
     seconds = hub.run_config.tool_execution.approval_timeout
     pending = PendingApproval(
-        call_id=call.call_id, tool=tool, agent=agent, arguments=call.arguments, since=trio.current_time()
+        call_id=call.call_id,
+        tool=tool,
+        tool_name=tool.name,
+        agent=agent,
+        arguments=call.arguments,
+        since=trio.current_time(),
     )
     decided = hub.approvals.add(pending)
     go_on = hub.ledger.suspend(call.call_id)
@@ -62,6 +67,7 @@ async def _ask(
         info=hub.info,
         agent=agent,
         tool=tool,
+        tool_name=tool.name,
         call_id=call.call_id,
         arguments=call.arguments,
         received_at=call.received_at,

@@ -17,13 +17,14 @@ from trio_realtime.context import RunContextWrapper
 from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClosed
 from trio_realtime.events import RealtimeHistoryUpdated, RealtimeToolEnd, RealtimeToolStart
 from trio_realtime.handoffs import Handoff
-from trio_realtime.model_events import RealtimeModelToolCallEvent
+from trio_realtime.model_events import RealtimeModelMcpApprovalRequestedEvent, RealtimeModelToolCallEvent
 from trio_realtime.model_inputs import (
     RealtimeModelRawClientMessage,
     RealtimeModelSendRawMessage,
     RealtimeModelSendToolOutput,
 )
 from trio_realtime.session_tasks.handoff_runner import run_handoff
+from trio_realtime.session_tasks.hosted_tools import HostedToolRequest, answer_request, request_of
 from trio_realtime.session_tasks.tool_approval import wait_for_approval
 from trio_realtime.tools import (
     FunctionTool,
@@ -81,7 +82,7 @@ class ToolRunner:
 
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
-        self._send, self._receive = trio.open_memory_channel[ToolCall](_WAITING)
+        self._send, self._receive = trio.open_memory_channel[ToolCall | HostedToolRequest](_WAITING)
         limit = hub.run_config.tool_execution.max_concurrency
         self._nursery: trio.Nursery | None = None
         self._limiter = None if limit is None else trio.CapacityLimiter(limit)
@@ -101,11 +102,22 @@ class ToolRunner:
             message = f"the model called the tool {event.name!r} {what}; the call is not run"
             hub.report(ModelBehaviorError(message, call_id=event.call_id), event.received_at)
             return
+        self._queue(ToolCall(event, hub.agent, hub.tools), event.call_id)
+
+    def submit_hosted(self, event: RealtimeModelMcpApprovalRequestedEvent) -> None:
+        """Take a call that the service asks about. Does not wait."""
+        self._queue(request_of(self._hub, event), event.item_id)
+
+    def _queue(self, call: ToolCall | HostedToolRequest, call_id: str) -> None:
         try:
-            self._send.send_nowait(ToolCall(event, hub.agent, hub.tools))
+            self._send.send_nowait(call)
         except trio.WouldBlock:
-            failure = ModelBehaviorError(f"more than {_WAITING} tool calls wait to be run", call_id=event.call_id)
-            hub.finish(failure)
+            failure = ModelBehaviorError(f"more than {_WAITING} tool calls wait to be run", call_id=call_id)
+            self._hub.finish(failure)
+
+    async def _handle_hosted(self, request: HostedToolRequest) -> None:
+        with suppress(SessionClosed):  # there is nobody left to tell
+            await answer_request(self._hub, request)
 
     def go_on(self) -> None:
         """Ask the model for a response: a batch is complete, and no output of it is left to ask with. Does not wait."""
@@ -126,7 +138,9 @@ class ToolRunner:
                 if self._hub.ended.is_set():
                     return
                 async for call in self._receive:
-                    if self._hub.run_config.async_tool_calls:
+                    if isinstance(call, HostedToolRequest):
+                        nursery.start_soon(self._handle_hosted, call, name=f"hosted tool {call.event.name}")
+                    elif self._hub.run_config.async_tool_calls:
                         nursery.start_soon(self._handle, call, name=f"tool {call.event.name}")
                     else:
                         await self._handle(call)
@@ -166,7 +180,7 @@ class ToolRunner:
 
     async def _answer_unknown(self, call: ToolCall) -> None:
         """The model named a tool that is not there: tell it which ones are."""
-        names = [tool.name for tool in call.tools.tools] + [handoff.tool_name for handoff in call.tools.handoffs]
+        names = [tool.name for tool in call.tools.functions] + [handoff.tool_name for handoff in call.tools.handoffs]
         text = f"There is no tool named {call.event.name!r}. The tools are: {', '.join(names) or 'none'}."
         message = f"the model called {call.event.name!r}: no such tool"
         self._hub.report(ModelBehaviorError(message, call_id=call.event.call_id), call.event.received_at)
@@ -189,6 +203,7 @@ class ToolRunner:
             info=hub.info,
             agent=call.agent,
             tool=tool,
+            tool_name=tool.name,
             arguments=event.arguments,
             output=answer.value,
             call_id=event.call_id,
@@ -229,6 +244,7 @@ class ToolRunner:
             info=hub.info,
             agent=call.agent,
             tool=tool,
+            tool_name=tool.name,
             arguments=call.event.arguments,
             call_id=call.event.call_id,
         )

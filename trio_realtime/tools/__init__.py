@@ -7,6 +7,14 @@
 from trio_realtime.tools.collect import AgentTools, check_names, collect_tools, enabled_tools, is_tool_enabled
 from trio_realtime.tools.context import ToolContext
 from trio_realtime.tools.function_tool import FunctionTool, ToolPolicy, ToolTimeoutBehavior, function_tool, tool
+from trio_realtime.tools.hosted import (
+    HostedMCPConfig,
+    HostedMCPTool,
+    MCPApprovalRequest,
+    MCPToolApprovalFunction,
+    MCPToolApprovalFunctionResult,
+    MCPToolApprovalRequest,
+)
 from trio_realtime.tools.invoke import (
     ToolErrorFunction,
     default_tool_error_function,
@@ -34,6 +42,12 @@ from trio_realtime.tools.results import (
 __all__ = [
     "AgentTools",
     "FunctionTool",
+    "HostedMCPConfig",
+    "HostedMCPTool",
+    "MCPApprovalRequest",
+    "MCPToolApprovalFunction",
+    "MCPToolApprovalFunctionResult",
+    "MCPToolApprovalRequest",
     "ToolContext",
     "ToolErrorFormatter",
     "ToolErrorFormatterArgs",

@@ -11,6 +11,7 @@ import attrs
 from trio_realtime._awaitable import maybe_await
 from trio_realtime.errors import UserError
 from trio_realtime.tools.function_tool import FunctionTool
+from trio_realtime.tools.hosted import HostedMCPTool
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
@@ -27,16 +28,26 @@ class AgentTools:
     """What an agent offers at one moment; a call keeps the one that it began with.
 
     Attributes:
-        tools: its enabled tools, in order.
+        tools: its enabled tools, in order: those that run here, and MCP servers that the service calls.
         handoffs: its enabled handoffs, in order.
     """
 
-    tools: tuple[FunctionTool, ...] = ()
+    tools: tuple[FunctionTool | HostedMCPTool, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
 
+    @property
+    def functions(self) -> tuple[FunctionTool, ...]:
+        """The tools that run here."""
+        return tuple(tool for tool in self.tools if isinstance(tool, FunctionTool))
+
+    @property
+    def hosted(self) -> tuple[HostedMCPTool, ...]:
+        """The MCP servers that the service calls."""
+        return tuple(tool for tool in self.tools if isinstance(tool, HostedMCPTool))
+
     def find(self, name: str) -> FunctionTool | Handoff | None:
-        """Give the tool or handoff of a name, or None."""
-        for tool in self.tools:
+        """Give the tool that runs here, or the handoff, of a name, or None."""
+        for tool in self.functions:
             if tool.name == name:
                 return tool
         for handoff in self.handoffs:
@@ -67,7 +78,7 @@ async def is_tool_enabled(
 
 async def enabled_tools(
     tools: Iterable[Any], context: RunContextWrapper[Any], agent: RealtimeAgent[Any]
-) -> list[FunctionTool]:
+) -> list[FunctionTool | HostedMCPTool]:
     """Give the tools that are enabled now, in order, with their names checked.
 
     Args:
@@ -76,24 +87,25 @@ async def enabled_tools(
         agent: the agent.
 
     Raises:
-        UserError: something is not a function tool, or a name is empty, malformed or there twice.
+        UserError: something is no tool for a session, or a name is empty, malformed or there twice.
         Exception: what an ``is_enabled`` function raised.
     """
-    found: list[FunctionTool] = []
+    found: list[FunctionTool | HostedMCPTool] = []
     for tool in tools:
-        if not isinstance(tool, FunctionTool):
+        if not isinstance(tool, FunctionTool | HostedMCPTool):
             hint = "; decorate it with function_tool" if callable(tool) else ""
             raise UserError(
-                f"agent {agent.name!r}: realtime sessions take function tools only, not {type(tool).__name__}{hint}"
+                f"agent {agent.name!r}: realtime sessions take function tools and hosted MCP servers only, "
+                f"not {type(tool).__name__}{hint}"
             )
-        if await is_tool_enabled(tool, context, agent):
+        if isinstance(tool, HostedMCPTool) or await is_tool_enabled(tool, context, agent):
             found.append(tool)
     check_names(found, ())
     return found
 
 
-def check_names(tools: Iterable[FunctionTool], handoffs: Iterable[Handoff]) -> None:
-    """Check that names are well formed, and that each is there once among tools and handoffs.
+def check_names(tools: Iterable[FunctionTool | HostedMCPTool], handoffs: Iterable[Handoff]) -> None:
+    """Check that names are well formed, and that each is there once among tools and handoffs, and each MCP server.
 
     Args:
         tools: the tools.
@@ -103,8 +115,12 @@ def check_names(tools: Iterable[FunctionTool], handoffs: Iterable[Handoff]) -> N
         UserError: they are not; the message lists every such name with its sources.
     """
     sources: dict[str, list[str]] = {}
+    servers: dict[str, int] = {}
     for tool in tools:
-        sources.setdefault(tool.name, []).append("a tool")
+        if isinstance(tool, HostedMCPTool):
+            servers[tool.name] = servers.get(tool.name, 0) + 1
+        else:
+            sources.setdefault(tool.name, []).append("a tool")
     for handoff in handoffs:
         sources.setdefault(handoff.tool_name, []).append(f"the handoff to {handoff.agent_name!r}")
     if bad := [name for name in sources if not _NAME.fullmatch(name)]:
@@ -113,6 +129,8 @@ def check_names(tools: Iterable[FunctionTool], handoffs: Iterable[Handoff]) -> N
     if twice := {name: origins for name, origins in sources.items() if len(origins) > 1}:
         names = "; ".join(f"{name!r}: {', '.join(origins)}" for name, origins in twice.items())
         raise UserError(f"tool names must be unique: {names}")
+    if labels := [label for label, count in servers.items() if count > 1]:
+        raise UserError(f"the labels of MCP servers must be unique: {', '.join(map(repr, labels))}")
 
 
 async def collect_tools(agent: RealtimeAgent[Any], context: RunContextWrapper[Any]) -> AgentTools:
