@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import trio
 
+from trio_realtime import RealtimeCalls
 from trio_realtime.openai import websocket_model
 from trio_realtime.server import LocalServer
 
@@ -26,6 +28,7 @@ SAYS = {
     "Handoffs": "Front desk -> Billing",
     "Guardrails": "['no_passwords'] stopped:",
     "Audio and interruptions": "the response was cancelled",
+    "Phone calls": "assistant says: Hello! How can I help you?",
     "Custom models": "Pretty bird",
     "Testing": "took 60",
     "Errors": "did you mean 'model_settings'?",
@@ -61,13 +64,38 @@ def url() -> Iterator[str]:
     thread.join(10)
 
 
+class CallsService(BaseHTTPRequestHandler):
+    """Says yes to everything that is asked about a call."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def calls_url() -> Iterator[str]:
+    """The HTTP side of the service."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), CallsService) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join(10)
+
+
 def test_every_section_has_its_block():
     assert [section(line) for _, line in BLOCKS] == list(SAYS)
 
 
 @pytest.mark.parametrize(("code", "line"), BLOCKS, ids=[section(line) for _, line in BLOCKS])
-def test_block(code, line, url, monkeypatch, capsys):
+def test_block(code, line, url, calls_url, monkeypatch, capsys):
     monkeypatch.setattr(websocket_model, "DEFAULT_URL", url)
+    monkeypatch.setitem(RealtimeCalls.__init__.__kwdefaults__, "base_url", calls_url)
     monkeypatch.setenv("OPENAI_API_KEY", "any")
     exec(compile("\n" * (line - 1) + code, str(README), "exec"), {"__name__": "__main__"})
     assert SAYS[section(line)] in capsys.readouterr().out
