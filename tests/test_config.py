@@ -83,7 +83,10 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "languages": [(["de", "en"], ("de", "en"))],
         "delay": same("minimal", "low", "medium", "high", "xhigh"),
     },
-    RealtimeInputAudioNoiseReductionConfig: {"type": same("near_field", "far_field")},
+    RealtimeInputAudioNoiseReductionConfig: {
+        "type": same("near_field", "far_field"),
+        "strength": same(0.5, None),
+    },
     RealtimeTurnDetectionConfig: {
         "type": same("semantic_vad", "server_vad"),
         "create_response": same(True, False),

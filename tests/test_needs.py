@@ -308,8 +308,8 @@ async def test_need_14_hooks_are_called_in_order(autojump_clock):
     assert recorder.calls == [
         "start Assistant",
         "tool start get_weather c1",
-        "end Assistant: ",
         "tool end get_weather: It is sunny in Oslo.",
+        "end Assistant: ",
         "start Assistant",
         "end Assistant: Sunny.",
         "start Assistant",

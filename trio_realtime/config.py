@@ -96,9 +96,10 @@ class RealtimeInputAudioTranscriptionConfig:
 
 @attrs.frozen(kw_only=True)
 class RealtimeInputAudioNoiseReductionConfig:
-    """Noise reduction for a near microphone (headset) or a far one (laptop, room)."""
+    """Noise reduction for a near microphone (headset) or a far one (laptop, room); ``strength`` says how much of it."""
 
     type: Literal["near_field", "far_field"] | NotGiven = NOT_GIVEN
+    strength: float | NotGiven | None = NOT_GIVEN
 
 
 def _keys(value: Mapping[str, Any] | NotGiven) -> str:

@@ -85,56 +85,50 @@ class TestBatches:
     @pytest.mark.parametrize("response", [None, ""])
     def test_a_call_without_a_response_is_a_batch_of_its_own(self, response):
         ledger = ledger_of("a", "b", response=response)
-        assert ledger.must_wait("a") is None
         assert ledger.answer("a", respond=True)
         assert ledger.answer("b", respond=True)
 
     def test_an_answer_counts_once(self):
         ledger = ledger_of("a")
+        ledger.response_ended("r1")
         assert ledger.answer("a", respond=True)
         assert not ledger.answer("a", respond=True)
         assert not ledger.answer("never", respond=True)
 
 
-class TestWaiting:
-    def test_the_last_call_of_a_running_response_waits_for_its_end(self):
+class TestRunningResponses:
+    def test_answers_before_the_end_do_not_ask_and_the_end_does(self):
         ledger = ledger_of("a", "b")
-        assert ledger.must_wait("a") is None
-        assert ledger.must_wait("b") is None
         assert not ledger.answer("a", respond=True)
-        assert ledger.must_wait("b") == "r1"
+        assert not ledger.answer("b", respond=False)
+        assert ledger.response_ended("r1")
         assert not ledger.response_ended("r1")
-        assert ledger.must_wait("b") is None
+
+    def test_where_no_answer_wanted_a_response_the_end_does_not_ask(self):
+        ledger = ledger_of("a")
+        assert not ledger.answer("a", respond=False)
+        assert not ledger.response_ended("r1")
+
+    def test_a_call_that_still_runs_at_the_end_asks(self):
+        ledger = ledger_of("a", "b")
+        assert not ledger.answer("a", respond=True)
+        assert not ledger.response_ended("r1")
         assert ledger.answer("b", respond=False)
 
-    def test_unknown_calls_do_not(self):
-        assert ToolCallLedger().must_wait("a") is None
-
-    def test_another_call_of_the_response_relieves_the_one_that_waits(self):
+    def test_a_call_that_comes_after_the_others_answers_is_one_of_them(self):
         ledger = ledger_of("a")
-        assert ledger.must_wait("a") == "r1"
-        ledger.admit(call("b"))
-        assert ledger.must_wait("a") is None
         assert not ledger.answer("a", respond=True)
-        assert ledger.must_wait("b") == "r1"
+        ledger.admit(call("b"))
+        assert not ledger.answer("b", respond=True)
+        assert ledger.response_ended("r1")
 
-    def test_calls_that_arrive_after_the_end_do_not_wait(self):
+    def test_calls_that_come_after_the_end(self):
         ledger = ToolCallLedger()
         assert not ledger.response_ended("r1")
         ledger.admit(call("a"))
         ledger.admit(call("b"))
-        assert ledger.must_wait("a") is None
         assert not ledger.answer("a", respond=True)
-        assert ledger.must_wait("b") is None
         assert ledger.answer("b", respond=True)
-
-    def test_one_that_would_not_wait_any_longer_asks_and_the_next_batch_asks_again(self):
-        ledger = ledger_of("a")
-        assert ledger.answer("a", respond=True)
-        ledger.admit(call("b"))
-        assert ledger.must_wait("b") == "r1"
-        assert not ledger.response_ended("r1")
-        assert not ledger.answer("b", respond=False)
 
 
 class TestApprovals:
@@ -143,7 +137,6 @@ class TestApprovals:
         assert not ledger.suspend("a")
         ledger.response_ended("r1")
         assert ledger.answer("b", respond=True)
-        assert ledger.must_wait("a") is None
         assert ledger.running() == 1
         assert ledger.answer("a", respond=True)
 
@@ -240,8 +233,7 @@ def test_each_response_is_asked_for_as_often_as_it_has_to_be(steps):
             open_[f"c{count}"] = response
         elif step == "answer" and open_:
             call_id = sorted(open_)[which % len(open_)]
-            if ledger.must_wait(call_id) is None:
-                answer(call_id, wish)
+            answer(call_id, wish)
         elif step == "suspend" and open_:
             call_id = sorted(open_)[which % len(open_)]
             asked += ledger.suspend(call_id)
@@ -253,7 +245,6 @@ def test_each_response_is_asked_for_as_often_as_it_has_to_be(steps):
         if response not in ended:
             asked += ledger.response_ended(response)
     for call_id in sorted(open_):
-        assert ledger.must_wait(call_id) is None
         answer(call_id, True)
     assert asked == suspended_wishes + len(wished)
     assert ledger.running() == 0

@@ -36,7 +36,7 @@ from trio_realtime import (
 )
 from trio_realtime import model_events as m
 from trio_realtime.audio import RealtimePlaybackTracker
-from trio_realtime.items import AssistantMessageItem, AssistantText, UserMessageItem
+from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeToolCallItem, UserMessageItem
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
 
 USER = UserMessageItem(item_id="u1")
@@ -220,6 +220,25 @@ async def test_a_follow_up_is_sent(autojump_clock: Any) -> None:
         follow_up = RealtimeModelSendUserInput(user_input="x")
         await model.emit(m.RealtimeModelFollowUpEvent(event=follow_up))
         assert model.sent_events == [follow_up]
+
+
+async def test_a_call_is_announced_when_it_is_complete(autojump_clock: Any) -> None:
+    def item(item_id: str, arguments: str) -> m.RealtimeModelItemUpdatedEvent:
+        call_item = RealtimeToolCallItem(item_id=item_id, call_id=f"call_{item_id}", name="f", arguments=arguments)
+        return m.RealtimeModelItemUpdatedEvent(item=call_item)
+
+    def calls(item_id: str, arguments: str) -> m.RealtimeModelToolCallEvent:
+        return m.RealtimeModelToolCallEvent(name="f", call_id=f"call_{item_id}", arguments=arguments, id=item_id)
+
+    async with scripted_session() as (session, model):
+        now(session)
+        await model.emit(item("a", ""), item("a", ""), item("b", ""), item("c", "{}"))
+        assert [event.item.item_id for event in now(session)] == ["c"]
+        await model.emit(item("a", '{"x":1}'), calls("b", ""))
+        events = now(session)
+        assert [event.item.item_id for event in of(events, "history_added")] == ["a", "b"]
+        await model.emit(item("a", '{"x":1}'), item("b", ""), calls("b", ""))
+        assert of(now(session), "history_added") == []
 
 
 # -- interruptions -------------------------------------------------------------------------------------------------------

@@ -327,22 +327,16 @@ async def test_default_timeout(autojump_clock: Any) -> None:
         assert len(outputs(model)) == 1
 
 
-async def test_a_batch_asks_once_after_its_response(autojump_clock: Any) -> None:
-    async with scripted_session(agent=RealtimeAgent("A", tools=[plain])) as (_, model):
+async def test_outputs_go_out_at_once_and_the_end_of_the_response_asks(autojump_clock: Any) -> None:
+    async with scripted_session(agent=RealtimeAgent("A", tools=[plain])) as (session, model):
         await model.emit(begin(), call("plain", "a", response_id="r1"), call("plain", "b", response_id="r1"))
-        assert [(i, r) for i, _, r in outputs(model)] == [("a", False)]
+        assert sorted((i, r) for i, _, r in outputs(model)) == [("a", False), ("b", False)]
+        assert len(of(now(session), "tool_end")) == 2
+        assert not any(isinstance(e, RealtimeModelSendRawMessage) for e in model.sent_events)
         await model.emit(end())
-        assert [(i, r) for i, _, r in outputs(model)] == [("a", False), ("b", True)]
-
-
-async def test_a_response_that_never_ends_does_not_keep_the_output_for_ever(autojump_clock: Any) -> None:
-    agent = RealtimeAgent("A", tools=[plain])
-    async with scripted_session(agent=agent, timeouts={"response": 7}) as (_, model):
-        await model.emit(begin(), call("plain", response_id="r1"))
-        await trio.sleep(6)
-        assert not outputs(model)
-        await trio.sleep(2)
-        assert [(i, r) for i, _, r in outputs(model)] == [("c1", True)]
+        await wait_all_tasks_blocked()
+        (asked,) = [e for e in model.sent_events if isinstance(e, RealtimeModelSendRawMessage)]
+        assert asked.message.type == "response.create"
 
 
 async def test_a_response_that_nobody_announced_is_not_waited_for(autojump_clock: Any) -> None:

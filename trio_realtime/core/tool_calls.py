@@ -1,9 +1,9 @@
 """The ledger of tool calls: each call is run once, answered once, and the model is asked to go on once.
 
-Calls of one response form a batch. The model is asked to go on with the last output of a batch, when the response has
+Calls of one response form a batch. The model is asked to go on with the last output of a batch, once the response has
 ended and no other call of it runs. A call that waits for a person leaves its batch, so that it does not hold up the
-others; its answer asks for a response of its own. Where it was the last of a batch whose other outputs are sent, no
-output is left to ask with: then the model has to be asked by itself.
+others; its answer asks for a response of its own. Where all outputs are sent before the response ends, or before the
+last call leaves, no output is left to ask with: then the model has to be asked by itself.
 """
 
 from __future__ import annotations
@@ -62,14 +62,6 @@ class ToolCallLedger:
         self._batch_of[call_id] = alone
         return self._close(batch_id)
 
-    def must_wait(self, call_id: str) -> str | None:
-        """Give the response whose end the call's output has to wait for, because it is the batch's last; else None."""
-        batch_id = self._batch_of.get(call_id, "")
-        batch = self._batches.get(batch_id)
-        if batch is None or batch.ended or batch.running != {call_id}:
-            return None
-        return batch_id
-
     def answer(self, call_id: str, *, respond: bool) -> bool:
         """Mark a call answered, and say whether its output asks the model to go on."""
         batch_id = self._batch_of.pop(call_id, None)
@@ -78,10 +70,7 @@ class ToolCallLedger:
         batch = self._batches[batch_id]
         batch.running.discard(call_id)
         batch.wants_response = batch.wants_response or respond
-        if batch.running:
-            return False
-        del self._batches[batch_id]
-        return batch.wants_response
+        return self._close(batch_id)
 
     def response_ended(self, response_id: str) -> bool:
         """Close a batch: its response makes no more calls. Says whether the model has to be asked to go on now."""
@@ -99,7 +88,7 @@ class ToolCallLedger:
         return len(self._batch_of)
 
     def _close(self, batch_id: str) -> bool:
-        """Forget a batch that is complete without a last output, and say whether an output of it wanted a response."""
+        """Forget a batch that is complete, and say whether an output of it wanted a response."""
         batch = self._batches[batch_id]
         if batch.running or (batch.wants_response and not batch.ended):
             return False

@@ -53,7 +53,7 @@ class ResponseDoneEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseOutputItemAddedEvent(ServerEvent):
-    """A response has begun an item."""
+    """A response has begun an item of its output."""
 
     type: ClassVar[str] = "response.output_item.added"
     response_id: str
@@ -63,7 +63,7 @@ class ResponseOutputItemAddedEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseOutputItemDoneEvent(ServerEvent):
-    """A response has completed an item, or broken it off."""
+    """A response has completed an item of its output, or broken it off."""
 
     type: ClassVar[str] = "response.output_item.done"
     response_id: str
@@ -73,7 +73,7 @@ class ResponseOutputItemDoneEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseContentPartAddedEvent(ServerEvent):
-    """An item has begun a part."""
+    """An item has begun a part of its content."""
 
     type: ClassVar[str] = "response.content_part.added"
     response_id: str
@@ -85,7 +85,7 @@ class ResponseContentPartAddedEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseContentPartDoneEvent(ServerEvent):
-    """A part is complete."""
+    """A part of an item's content is complete."""
 
     type: ClassVar[str] = "response.content_part.done"
     response_id: str
@@ -109,7 +109,7 @@ class ResponseOutputTextDeltaEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseOutputTextDoneEvent(ServerEvent):
-    """All text of a part."""
+    """All of a part's text."""
 
     type: ClassVar[str] = "response.output_text.done"
     response_id: str
@@ -133,7 +133,7 @@ class ResponseOutputAudioDeltaEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseOutputAudioDoneEvent(ServerEvent):
-    """The last piece of a part's audio was sent."""
+    """The last piece of a part's speech was sent."""
 
     type: ClassVar[str] = "response.output_audio.done"
     response_id: str
@@ -156,7 +156,7 @@ class ResponseOutputAudioTranscriptDeltaEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseOutputAudioTranscriptDoneEvent(ServerEvent):
-    """All words of a part."""
+    """All words of a part's speech."""
 
     type: ClassVar[str] = "response.output_audio_transcript.done"
     response_id: str
@@ -168,7 +168,7 @@ class ResponseOutputAudioTranscriptDoneEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseFunctionCallArgumentsDeltaEvent(ServerEvent):
-    """Some of a call's arguments."""
+    """Some of a tool call's arguments."""
 
     type: ClassVar[str] = "response.function_call_arguments.delta"
     response_id: str
@@ -180,7 +180,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseFunctionCallArgumentsDoneEvent(ServerEvent):
-    """All of a call's arguments."""
+    """All of a tool call's arguments."""
 
     type: ClassVar[str] = "response.function_call_arguments.done"
     response_id: str
@@ -201,7 +201,7 @@ class McpListToolsInProgressEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class McpListToolsCompletedEvent(ServerEvent):
-    """It has got them."""
+    """The service has got the tools of an MCP server."""
 
     type: ClassVar[str] = "mcp_list_tools.completed"
     item_id: str
@@ -209,7 +209,7 @@ class McpListToolsCompletedEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class McpListToolsFailedEvent(ServerEvent):
-    """It has not got them."""
+    """The service could not get the tools of an MCP server."""
 
     type: ClassVar[str] = "mcp_list_tools.failed"
     item_id: str
@@ -248,7 +248,7 @@ class ResponseMcpCallInProgressEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseMcpCallCompletedEvent(ServerEvent):
-    """The call has succeeded."""
+    """A call of an MCP server's tool has succeeded."""
 
     type: ClassVar[str] = "response.mcp_call.completed"
     item_id: str
@@ -257,7 +257,7 @@ class ResponseMcpCallCompletedEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ResponseMcpCallFailedEvent(ServerEvent):
-    """The call has failed."""
+    """A call of an MCP server's tool has failed."""
 
     type: ClassVar[str] = "response.mcp_call.failed"
     item_id: str

@@ -79,7 +79,7 @@ class ConversationCreatedEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class ConversationItemCreatedEvent(ServerEvent):
-    """An item is in the conversation (older name of ``added``)."""
+    """An item is in the conversation (the older name of ``conversation.item.added``)."""
 
     type: ClassVar[str] = "conversation.item.created"
     item: ConversationItem
@@ -214,7 +214,7 @@ class InputAudioBufferSpeechStoppedEvent(ServerEvent):
 
 @attrs.frozen(kw_only=True)
 class InputAudioBufferTimeoutTriggeredEvent(ServerEvent):
-    """Nobody spoke for the idle timeout. Times are milliseconds."""
+    """Nobody spoke for as long as turn detection waits. Times are milliseconds."""
 
     type: ClassVar[str] = "input_audio_buffer.timeout_triggered"
     item_id: str

@@ -252,7 +252,6 @@ class SessionHub:
         for waiter in self.config_waiters.values():
             waiter.error = self.closed_error(failure)
             waiter.answered.set()
-        self.responses.release_waiters()
         self.stop_tools()
         self.settle_checks(trio.current_time() + (0.0 if self.leaving else self.run_config.timeouts.close))
 

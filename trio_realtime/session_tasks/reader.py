@@ -31,7 +31,7 @@ from trio_realtime.events import (
     RealtimeUserSpeechStarted,
     RealtimeUserSpeechStopped,
 )
-from trio_realtime.items import AssistantMessageItem, AssistantText
+from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeToolCallItem
 from trio_realtime.model_events import (
     RealtimeModelAudioDoneEvent,
     RealtimeModelAudioEvent,
@@ -112,6 +112,7 @@ class ModelEventHandler:
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._raw = hub.run_config.raw_events
+        self._begun_calls: set[str] = set()
         self._table: dict[type[Any], Callable[[Any], None]] = {
             RealtimeModelAudioEvent: self._audio,
             RealtimeModelTranscriptDeltaEvent: self._transcript_delta,
@@ -272,12 +273,16 @@ class ModelEventHandler:
         return text
 
     def _item_updated(self, event: RealtimeModelItemUpdatedEvent) -> None:
-        hub = self._hub
-        change = hub.conversation.upsert(event.item, anchored=event.anchored)
-        if change == "added":
-            self._history_added(event.item.item_id, event.received_at)
+        item, received_at = event.item, event.received_at
+        change = self._hub.conversation.upsert(item, anchored=event.anchored)
+        if isinstance(item, RealtimeToolCallItem) and not item.arguments and item.output is None:
+            if change == "added":
+                self._begun_calls.add(item.item_id)  # it is announced when its arguments are there
+        elif change == "added" or item.item_id in self._begun_calls:
+            self._begun_calls.discard(item.item_id)
+            self._history_added(item.item_id, received_at)
         elif change == "updated":
-            self._history_updated(event.received_at)
+            self._history_updated(received_at)
 
     def _item_deleted(self, event: RealtimeModelItemDeletedEvent) -> None:
         if self._hub.conversation.delete(event.item_id):
@@ -347,6 +352,9 @@ class ModelEventHandler:
         hub.wrapper.usage.add(event.usage, agent=agent.name, response_id=event.response_id)
 
     def _tool_call(self, event: RealtimeModelToolCallEvent) -> None:
+        if event.id in self._begun_calls:  # complete without arguments
+            self._begun_calls.discard(event.id)
+            self._history_added(event.id, event.received_at)
         self._hub.tool_runner.submit(event)
 
     def _hosted_request(self, event: RealtimeModelMcpApprovalRequestedEvent) -> None:

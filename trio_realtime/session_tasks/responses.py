@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import trio
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
@@ -27,7 +26,6 @@ class Response:
         silenced: none of its audio is delivered any more.
         tripped: a guardrail stopped it.
         items: the items of its words, in order.
-        ended: set when it has ended.
     """
 
     response_id: str
@@ -37,7 +35,6 @@ class Response:
     silenced: bool = False
     tripped: bool = False
     items: dict[str, None] = attrs.Factory(dict[str, None])
-    ended: trio.Event = attrs.Factory(trio.Event)
 
 
 class ResponseBook:
@@ -46,7 +43,6 @@ class ResponseBook:
     def __init__(self) -> None:
         self._responses: dict[str, Response] = {}
         self._silenced: dict[str, None] = {}  # ids that no response began with, or not yet
-        self._released = False
 
     def get(self, response_id: str) -> Response | None:
         """Give a response that is remembered."""
@@ -66,7 +62,6 @@ class ResponseBook:
         """Note that a response has ended, and give it."""
         response = self._responses.get(response_id) or self.begin(response_id, agent)
         response.active = False
-        response.ended.set()
         return response
 
     def active(self) -> list[Response]:
@@ -104,20 +99,10 @@ class ResponseBook:
             if len(self._silenced) > _KEPT:
                 del self._silenced[next(iter(self._silenced))]
 
-    async def wait_ended(self, response_id: str) -> bool:
-        """Wait until a response has ended. A checkpoint. False if nothing is to be waited for, or never will be."""
+    def is_active(self, response_id: str) -> bool:
+        """Say whether a response has begun and not ended."""
         response = self._responses.get(response_id)
-        if response is None or not response.active or self._released:
-            await trio.lowlevel.checkpoint()
-            return False
-        await response.ended.wait()
-        return not self._released
-
-    def release_waiters(self) -> None:
-        """Wake whoever waits for the end of a response: the session has ended."""
-        self._released = True
-        for response in self._responses.values():
-            response.ended.set()
+        return response is not None and response.active
 
     def _prune(self) -> None:
         if len(self._responses) > _KEPT:

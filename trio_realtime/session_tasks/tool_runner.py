@@ -262,10 +262,8 @@ class ToolRunner:
     async def _send_output(self, call: ToolCall, answer: Answer) -> None:
         """Give the model its output, and ask it to go on if this is the last one of its batch."""
         hub, event = self._hub, call.event
-        with trio.move_on_after(hub.run_config.timeouts.response or float("inf")):
-            while (response_id := hub.ledger.must_wait(event.call_id)) is not None:
-                if not await hub.responses.wait_ended(response_id):
-                    break  # nobody will say that it ends
+        if event.response_id and not hub.responses.is_active(event.response_id):
+            hub.ledger.response_ended(event.response_id)  # nobody will say that it ends
         respond = hub.ledger.answer(event.call_id, respond=answer.respond)
         output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond)
         if answer.fatal:  # the session ends next: the output has to be out before
