@@ -8,7 +8,7 @@ The check is for everything that receives client events in a test::
 
 ``python -m tests.conformance.official_types model-events`` reads server events, one JSON object a line, and prints for
 each what the reference's model makes of it: one line of ``[{"type": ..., scalar fields}]``. With ``names`` it reads what is
-asked for, ``{"modules": [...], "targets": ["module:name", ...]}``, and prints the reference's names and parameters. It is
+asked for, ``{"modules": [...], "others": [...], "targets": ["module:name", ...]}``, and prints the reference's names and parameters. It is
 a program of its own because the reference is one for asyncio; :func:`ask_reference` runs it.
 """
 
@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
+import importlib
+import inspect
 import json
 import random
 import subprocess
@@ -26,6 +29,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import attrs
 import openai.types.realtime as official
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -292,8 +296,6 @@ def ask_reference(what: str, text: str) -> str:
 
 
 async def _print_model_events() -> None:  # pragma: no cover - runs in a process of its own
-    import dataclasses
-
     from agents.realtime import OpenAIRealtimeWebSocketModel, RealtimeModelListener, openai_realtime
 
     adapter = openai_realtime.get_server_event_type_adapter()
@@ -330,43 +332,59 @@ async def _print_model_events() -> None:  # pragma: no cover - runs in a process
 
 
 def _plain_default(value: Any) -> Any:
-    """A default as JSON: empty containers are alike, functions and marks of absence are named by their kind."""
-    if value is None or isinstance(value, bool | int | float | str):
+    """A default as JSON: empty containers are alike, functions are named by their kind, marks of absence are None."""
+    if isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, list | tuple | dict | Mapping) and not value:
-        return []
-    return "<function>" if callable(value) and not isinstance(value, type) else "<other>"
+    if isinstance(value, list | tuple | Mapping):
+        return list(value)
+    return "<function>" if inspect.isfunction(value) else None
 
 
 def parameters_of(target: Any) -> dict[str, list[Any]]:
     """The parameters of a function or class of any making: ``{name: [may be positional, required, default]}``."""
-    import dataclasses
-    import inspect
-    from typing import is_typeddict
-
-    if is_typeddict(target):
-        return {name: [False, name in target.__required_keys__, None] for name in target.__annotations__}
-    factories = {}
-    if dataclasses.is_dataclass(target):
-        made = [field for field in dataclasses.fields(target) if field.default_factory is not dataclasses.MISSING]
-        factories = {field.name: field.default_factory() for field in made}
-    elif hasattr(target, "__attrs_attrs__"):
-        made = [field for field in target.__attrs_attrs__ if hasattr(field.default, "factory")]
-        factories = {field.name: [] if field.default.takes_self else field.default.factory() for field in made}
+    if hasattr(target, "__required_keys__"):  # a TypedDict: which keys it needs, it does not always tell
+        return {name: [False, True, None] for name in target.__annotations__}
+    fields = _fields_with_defaults(target)
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except ValueError:  # such as a class whose signature something in it hides
+        return {name: [not kw_only, required, _plain_default(default)] for name, required, kw_only, default in fields}
+    made = {name: default for name, _, _, default in fields}
     found = {}
-    for name, parameter in inspect.signature(target).parameters.items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+    for one in parameters:
+        if one.name == "self" or one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             continue
-        required = parameter.default is parameter.empty
-        default = None if required else factories.get(name, parameter.default)
-        found[name] = [parameter.kind is not parameter.KEYWORD_ONLY, required, _plain_default(default)]
+        required = one.default is one.empty
+        default = None if required else made.get(one.name, one.default)
+        found[one.name] = [one.kind is not one.KEYWORD_ONLY, required, _plain_default(default)]
     return found
+
+
+def _fields_with_defaults(cls: Any) -> list[tuple[str, bool, bool, Any]]:
+    """The fields of a dataclass or an attrs class: name, required, by keyword only, default."""
+    if dataclasses.is_dataclass(cls):
+        return [(field.name, *_dataclass_default(field)) for field in dataclasses.fields(cls) if field.init]
+    found = []
+    for field in getattr(cls, "__attrs_attrs__", ()):
+        default = field.default
+        if type(default).__name__ == "Factory":
+            default = None if default.takes_self else default.factory()
+        found.append((field.alias, default is attrs.NOTHING, field.kw_only, default))
+    return found
+
+
+def _dataclass_default(field: Any) -> tuple[bool, bool, Any]:
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        try:
+            default = field.default_factory()
+        except ValueError:  # it only says that the field is needed after all
+            default = dataclasses.MISSING
+    return default is dataclasses.MISSING, bool(field.kw_only), default
 
 
 def find(path: str) -> Any:
     """Give what ``"package.module:name.name"`` names."""
-    import importlib
-
     module, _, names = path.partition(":")
     found: Any = importlib.import_module(module)
     for name in names.split(".") if names else ():
@@ -374,10 +392,22 @@ def find(path: str) -> Any:
     return found
 
 
+def _has_parameters(target: Any) -> bool:
+    return inspect.isclass(target) or inspect.isfunction(target)
+
+
 def _print_names() -> None:  # pragma: no cover - runs in a process of its own
     asked = json.load(sys.stdin)
     names = {module: list(find(module).__all__) for module in asked["modules"]}
-    print(json.dumps({"names": names, "parameters": {path: parameters_of(find(path)) for path in asked["targets"]}}))
+    exported = [f"{module}:{name}" for module, many in names.items() for name in many]
+    made: dict[str, Any] = {}
+    for path in [*(path for path in exported if _has_parameters(find(path))), *asked["targets"]]:
+        try:
+            made[path] = parameters_of(find(path))
+        except (TypeError, ValueError):
+            made[path] = None
+    there = {module: dir(find(module)) for module in asked["others"]}
+    print(json.dumps({"names": names, "parameters": made, "there": there}))
 
 
 if __name__ == "__main__":  # pragma: no cover - runs in a process of its own
