@@ -13,7 +13,7 @@ from trio_realtime.examples._shared import run_example, words_of
 agent: RealtimeAgent[Any] = RealtimeAgent(
     name="Assistant", instructions="You are a friendly assistant. Keep answers short."
 )
-config = {
+config: dict[str, Any] = {
     "model_settings": {
         "audio": {
             "input": {
