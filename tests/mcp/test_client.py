@@ -1,0 +1,377 @@
+"""Requests, retries and lost connections, with a server that is written by hand and a clock that is ours."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from tests.mcp.peers import HANG, HANG_UP, INITIALIZED, Fault, HandServer
+from trio_realtime import RealtimeAgent, RunContextWrapper
+from trio_realtime.errors import (
+    AgentsException,
+    RealtimeConnectionError,
+    RealtimeTimeoutError,
+    ServerError,
+    UserError,
+    UserTypeError,
+)
+from trio_realtime.mcp.link import Link
+
+DONE = {"content": [{"type": "text", "text": "done"}]}
+ONE = {"name": "one", "inputSchema": {"type": "object"}}
+TWO = {"name": "two", "inputSchema": {"type": "object"}}
+
+
+async def names(server, **about) -> list[str]:
+    return [tool.name for tool in await server.list_tools(**about)]
+
+
+async def test_tools_are_listed_and_called(autojump_clock) -> None:
+    given = []
+
+    def call(params):
+        given.append((params["name"], params["arguments"], params.get("_meta", {}).get("k")))
+        return DONE
+
+    async with HandServer({"tools/call": call}) as server:
+        assert await names(server) == ["one"]
+        result = await server.call_tool("one", {"x": 1})
+        await server.call_tool("one", None or {}, {"k": "v"})
+    assert result.content[0].text == "done"
+    assert given == [("one", {"x": 1}, None), ("one", {}, "v")]
+
+
+async def test_outside_of_its_block_a_server_is_of_no_use(autojump_clock) -> None:
+    server = HandServer()
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"was not entered; use it inside of 'async with server:'"):
+            await server.list_tools()
+        with pytest.raises(UserError, match="was not entered"):
+            await server.call_tool("one", {})
+        async with server:
+            pass
+
+
+async def test_pages_are_put_together(autojump_clock) -> None:
+    pages = {None: {"tools": [ONE], "nextCursor": "2"}, "2": {"tools": [TWO]}}
+    answers = {"tools/list": lambda params: pages[params.get("cursor")]}
+    async with HandServer(answers) as server:
+        assert await names(server) == ["one", "two"]
+    async with HandServer(answers, max_list_pages=2) as server:
+        assert await names(server) == ["one", "two"]
+    async with HandServer(answers, max_list_pages=1) as server:
+        with pytest.raises(UserError, match="lists more than 1 pages"):
+            await server.list_tools()
+
+
+async def test_pages_in_a_circle_end(autojump_clock) -> None:
+    async with HandServer({"tools/list": {"tools": [ONE], "nextCursor": "2"}}) as server:
+        with pytest.raises(ServerError, match="in a circle"):
+            await server.list_tools()
+
+
+async def test_the_cache_asks_once_and_is_filtered_each_time(autojump_clock) -> None:
+    listed = [{"tools": [ONE, TWO]}, {"tools": [TWO]}]
+    async with HandServer({"tools/list": listed}, cache_tools_list=True) as server:
+        assert server.cached_tools is None
+        for _ in range(2):
+            assert await names(server) == ["one", "two"]
+        (await server.list_tools())[0].input_schema.clear()
+        server.tool_filter = lambda about, tool: tool.name == "one"
+        assert await names(server, run_context=RunContextWrapper(None), agent=RealtimeAgent("a")) == ["one"]
+        assert [tool.input_schema for tool in server.cached_tools or ()] == [{"type": "object"}] * 2
+        assert server.seen.count("tools/list") == 1
+        server.invalidate_tools_cache()
+        server.tool_filter = None
+        assert await names(server) == ["two"]
+    assert server.cached_tools is None
+
+
+async def test_without_it_each_list_is_asked_for(autojump_clock) -> None:
+    async with HandServer() as server:
+        await server.list_tools()
+        await server.list_tools()
+    assert server.seen.count("tools/list") == 2
+
+
+async def test_a_request_has_a_timeout(autojump_clock) -> None:
+    async with HandServer({"tools/call": HANG}, client_session_timeout_seconds=7) as server:
+        began = trio.current_time()
+        with pytest.raises(RealtimeTimeoutError, match="calling 'one' was not done within 7 seconds") as caught:
+            await server.call_tool("one", {})
+        assert trio.current_time() - began == pytest.approx(7)
+        assert (caught.value.name, caught.value.seconds) == ("mcp", 7)
+        await trio.testing.wait_all_tasks_blocked()
+        assert server.seen[-1] == "notifications/cancelled"
+
+
+@pytest.mark.parametrize("seconds", [None, 0])
+async def test_which_can_be_turned_off(seconds, autojump_clock) -> None:
+    async with HandServer({"tools/call": HANG}, client_session_timeout_seconds=seconds) as server:
+        with trio.move_on_after(10_000) as scope:
+            await server.call_tool("one", {})
+    assert scope.cancelled_caught
+
+
+async def test_a_cancelled_call_is_told_to_the_server(autojump_clock) -> None:
+    async with HandServer({"tools/call": HANG}, client_session_timeout_seconds=None) as server:
+        with trio.move_on_after(1):
+            await server.call_tool("one", {})
+        assert trio.current_time() == pytest.approx(1)
+        await trio.testing.wait_all_tasks_blocked()
+        assert server.seen[-1] == "notifications/cancelled"
+        assert await names(server) == ["one"]
+
+
+@pytest.mark.parametrize("broken", [Fault(-32603, "oh"), HANG, HANG_UP, {"content": 3}])
+async def test_failures_are_tried_again_with_growing_pauses(broken, autojump_clock) -> None:
+    server = HandServer(
+        {"tools/call": [broken, broken, broken, DONE]},
+        max_retry_attempts=3,
+        retry_backoff_seconds_base=2,
+        retry_backoff_seconds_max=5,
+    )
+    async with server:
+        began = trio.current_time()
+        result = await server.call_tool("one", {})
+        took = trio.current_time() - began
+    assert result.content[0].text == "done"
+    assert server.seen.count("tools/call") == 4
+    assert took == pytest.approx(2 + 4 + 5 + (15 if broken is HANG else 0))
+
+
+async def test_and_given_up_after_as_many_as_were_asked_for(autojump_clock) -> None:
+    async with HandServer({"tools/list": HANG_UP}, max_retry_attempts=2) as server:
+        with pytest.raises(RealtimeConnectionError, match="listing tools failed: the connection is lost") as caught:
+            await server.list_tools()
+        assert trio.current_time() == pytest.approx(3)
+    assert caught.value.attempts == 3
+    assert server.seen.count("tools/list") == 3
+    assert server.connections == 3
+
+
+async def test_the_default_is_not_to_try_again(autojump_clock) -> None:
+    async with HandServer({"tools/call": Fault(-32603, "oh")}) as server:
+        with pytest.raises(ServerError, match="oh"):
+            await server.call_tool("one", {})
+    assert server.seen.count("tools/call") == 1
+
+
+async def test_what_cannot_get_better_is_not_tried_again(autojump_clock) -> None:
+    async with HandServer({"tools/call": Fault(-32602, "no such tool")}, max_retry_attempts=-1) as server:
+        with pytest.raises(ServerError, match="no such tool"):
+            await server.call_tool("two", {})
+    assert server.seen.count("tools/call") == 1
+
+
+async def test_without_a_limit_it_goes_on_until_it_is_cancelled(autojump_clock) -> None:
+    async with HandServer({"tools/call": Fault(-32603, "oh")}, max_retry_attempts=-1) as server:
+        with trio.move_on_after(2**80) as scope:
+            await server.call_tool("one", {})
+    assert scope.cancelled_caught
+    assert 60 < server.seen.count("tools/call") < 1_000_000
+
+
+async def test_a_lost_connection_is_made_again_by_the_next_request(autojump_clock) -> None:
+    async with HandServer({"tools/call": [HANG_UP, DONE]}) as server:
+        with pytest.raises(RealtimeConnectionError, match="connection is lost"):
+            await server.call_tool("one", {})
+        assert server.connections == 1
+        assert (await server.call_tool("one", {})).content[0].text == "done"
+    assert server.connections == 2
+
+
+async def test_several_calls_lose_it_together_and_make_it_once(autojump_clock) -> None:
+    async with HandServer({"tools/call": [HANG, HANG, HANG_UP, DONE]}, max_retry_attempts=1) as server:
+        texts = []
+
+        async def call() -> None:
+            texts.append((await server.call_tool("one", {})).content[0].text)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(call)
+    assert texts == ["done"] * 3
+    assert server.connections == 2
+
+
+async def test_a_transport_that_breaks_meanwhile_breaks_nothing_else(autojump_clock) -> None:
+    async with HandServer({"tools/call": [OSError("cable"), DONE]}) as server:
+        with pytest.raises(RealtimeConnectionError, match="connection is lost"):
+            await server.call_tool("one", {})
+        await trio.sleep(1)
+        server.refuse = OSError("unplugged")
+        with pytest.raises(RealtimeConnectionError, match="connecting failed: unplugged"):
+            await server.call_tool("one", {})
+        server.refuse = None
+        assert (await server.call_tool("one", {})).content[0].text == "done"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "text"),
+    [
+        (Fault(-32603, "not today"), ServerError, "connecting failed: not today"),
+        (HANG_UP, RealtimeConnectionError, "the connection is lost"),
+        (HANG, RealtimeTimeoutError, "connecting was not done within 5 seconds"),
+        ({"nonsense": 1}, ServerError, "not as the protocol has it"),
+        (OSError("cable"), RealtimeConnectionError, "cable|connection is lost"),
+    ],
+)
+async def test_a_server_that_does_not_shake_hands_is_not_entered(answer, kind, text, autojump_clock) -> None:
+    server = HandServer({"initialize": answer})
+    with pytest.raises(kind, match=text):
+        async with server:
+            pytest.fail("entered")
+    assert not server.entered
+    server.answers["initialize"] = INITIALIZED
+    async with server:
+        assert await names(server) == ["one"]
+
+
+async def test_nor_one_that_cannot_be_reached(autojump_clock) -> None:
+    server = HandServer()
+    server.refuse = FileNotFoundError(2, "No such file or directory", "uvx")
+    with pytest.raises(RealtimeConnectionError, match="connecting failed: .*No such file") as caught:
+        async with server:
+            pytest.fail("entered")
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+async def test_connecting_has_a_bound_of_its_own(autojump_clock) -> None:
+    class Slow(HandServer):
+        def create_streams(self):
+            return self
+
+        async def __aenter__(self):
+            if self.entered:
+                await trio.sleep_forever()
+            return await super().__aenter__()
+
+    with pytest.raises(RealtimeTimeoutError, match="connecting was not done within 35 seconds"):
+        async with Slow():
+            pytest.fail("entered")
+    assert trio.current_time() == pytest.approx(35)
+
+
+async def test_entering_can_be_cancelled(autojump_clock) -> None:
+    server = HandServer({"initialize": HANG}, client_session_timeout_seconds=None)
+    with trio.move_on_after(3) as scope:
+        async with server:
+            pytest.fail("entered")
+    assert scope.cancelled_caught
+    assert trio.current_time() == pytest.approx(3)
+    assert not server.entered
+
+
+async def test_what_the_body_raises_is_raised_as_it_is(autojump_clock) -> None:
+    error = KeyError("mine")
+    with pytest.raises(KeyError) as caught:
+        async with HandServer():
+            raise error
+    assert caught.value is error
+    assert caught.value.__context__ is None
+
+
+async def test_a_body_that_is_cancelled_leaves_in_order(autojump_clock) -> None:
+    with trio.move_on_after(1) as scope:
+        async with HandServer() as server:
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    assert await names(server) == ["one"]  # still there
+    assert scope.cancelled_caught
+
+
+async def test_a_call_beyond_the_block_ends_with_it(autojump_clock) -> None:
+    errors = []
+
+    async def call(server) -> None:
+        try:
+            await server.call_tool("one", {})
+        except AgentsException as error:
+            errors.append(error)
+
+    async with trio.open_nursery() as nursery:
+        async with HandServer({"tools/call": HANG}, client_session_timeout_seconds=None, max_retry_attempts=-1) as server:
+            nursery.start_soon(call, server)
+            await trio.testing.wait_all_tasks_blocked()
+    assert [type(error) for error in errors] == [UserError]
+    assert "was not entered" in str(errors[0])
+
+
+async def test_a_transport_that_does_not_close_is_given_up(autojump_clock) -> None:
+    class Sticky(HandServer):
+        def create_streams(self):
+            return _Sticky(super().create_streams())
+
+    class _Sticky:
+        def __init__(self, inner) -> None:
+            self.inner = inner
+
+        async def __aenter__(self):
+            return await self.inner.__aenter__()
+
+        async def __aexit__(self, *details):
+            try:
+                await trio.sleep_forever()
+            finally:
+                await self.inner.__aexit__(*details)
+
+    async with Sticky():
+        pass
+    assert trio.current_time() == pytest.approx(5)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+async def test_notifications_go_to_the_handler(wait, autojump_clock) -> None:
+    seen = []
+
+    async def later(message) -> None:
+        seen.append(message.method)
+
+    handler = later if wait else lambda message: seen.append(message.method)
+    async with HandServer(message_handler=handler) as server:
+        await server.notify("notifications/tools/list_changed")
+        await trio.testing.wait_all_tasks_blocked()
+        assert seen == ["notifications/tools/list_changed"]
+
+
+async def test_a_handler_that_raises_breaks_nothing(autojump_clock, caplog) -> None:
+    async def broken(message) -> None:
+        raise KeyError("mine")
+
+    async with HandServer(message_handler=broken) as server:
+        await server.notify("notifications/tools/list_changed")
+        await trio.testing.wait_all_tasks_blocked()
+        assert await names(server) == ["one"]
+    assert "mine" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "text"),
+    [
+        ({"client_session_timeout_seconds": -1}, UserError, "client_session_timeout_seconds: must be 0 or"),
+        ({"client_session_timeout_seconds": "5"}, UserTypeError, "not str"),
+        ({"client_session_timeout_seconds": True}, UserTypeError, "not bool"),
+        ({"retry_backoff_seconds_base": None}, UserTypeError, "retry_backoff_seconds_base: .* not NoneType"),
+        ({"retry_backoff_seconds_max": float("inf")}, UserError, "retry_backoff_seconds_max"),
+        ({"max_retry_attempts": -2}, UserError, "max_retry_attempts: must be a whole number of at least -1"),
+        ({"max_retry_attempts": 1.5}, UserTypeError, "max_retry_attempts"),
+        ({"max_retry_attempts": None}, UserTypeError, "max_retry_attempts"),
+        ({"max_list_pages": 0}, UserError, "at least 1"),
+        ({"message_handler": "x"}, UserTypeError, "message_handler: must be a function"),
+    ],
+)
+def test_options_are_checked(options, kind, text) -> None:
+    with pytest.raises(kind, match=text):
+        HandServer(**options)
+
+
+async def test_a_link_that_was_left_gives_nothing(autojump_clock) -> None:
+    link = Link(HandServer()._client, connect_seconds=1)
+    link.leave()
+    await link.run()
+    with pytest.raises(OSError, match="was left"):
+        await link.get()
