@@ -6,6 +6,10 @@ The check is for everything that receives client events in a test::
 
     validate_client_event(json.loads(message))  # raises AssertionError that names each fault
 
+    with everything_sent_is_checked() as sent:  # whatever any connection of this process sends meanwhile
+        ...
+    assert sent["response.create"]
+
 ``python -m tests.conformance.official_types model-events`` reads server events, one JSON object a line, and prints for
 each what the reference's model makes of it: one line of ``[{"type": ..., scalar fields}]``. With ``names`` it reads what is
 asked for, ``{"modules": [...], "others": [...], "targets": ["module:name", ...]}``, and prints the reference's names and parameters. It is
@@ -24,10 +28,13 @@ import random
 import subprocess
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from unittest import mock
 
 import attrs
 import openai.types.realtime as official
@@ -39,6 +46,7 @@ __all__ = [
     "Generator",
     "ask_reference",
     "client_event_faults",
+    "everything_sent_is_checked",
     "fields_of",
     "find",
     "members",
@@ -206,6 +214,29 @@ def validate_client_event(event: Mapping[str, Any]) -> None:
     assert not faults, f"the client event {event.get('type')!r} is not what the official types say:\n" + "\n".join(
         f"  {fault}" for fault in faults
     )
+
+
+@contextmanager
+def everything_sent_is_checked() -> Iterator[Counter[str]]:
+    """Check whatever the protocol makes of model inputs, on every connection. Gives how many of each type there were.
+
+    A fault shows where the event was to be sent, so that the session fails with it.
+    """
+    from trio_realtime.openai.protocol import OpenAIProtocol
+
+    counts: Counter[str] = Counter()
+    send = OpenAIProtocol.send
+
+    def checked(self: Any, event: Any, now: float) -> Any:
+        outgoing = send(self, event, now)
+        for frame in outgoing.frames:
+            message = json.loads(frame)
+            validate_client_event(message)
+            counts[message["type"]] += 1
+        return outgoing
+
+    with mock.patch.object(OpenAIProtocol, "send", checked):
+        yield counts
 
 
 def client_event_faults(event: Mapping[str, Any]) -> list[str]:
