@@ -35,6 +35,7 @@ from trio_realtime.config import (
     ReconnectPolicy,
     Timeouts,
 )
+from trio_realtime.dialect import Dialect
 from trio_realtime.errors import UserError
 
 
@@ -160,7 +161,10 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "playback_tracker": same(TRACKER, None),
         "call_id": same("rtc_1", None),
         "auth": same(make_headers, None),
-        "dialect": same({"a": "b"}, None),
+        "dialect": [
+            *same("beta", {"response.audio.delta": "response.output_audio.delta"}, None),
+            ({"session": "flat"}, Dialect(session="flat")),
+        ],
     },
     ReconnectPolicy: {
         "max_attempts": same(1),

@@ -29,6 +29,7 @@ LAYERS = {
     "model_events": VALUES,
     "model_inputs": VALUES,
     "usage": VALUES,
+    "dialect": VALUES,
     "core": CORE,
     "transport": TRANSPORT,
     "calls": MODEL,

@@ -46,6 +46,7 @@ from trio_realtime.config import ReconnectPolicy as ReconnectPolicy
 from trio_realtime.config import Timeouts as Timeouts
 from trio_realtime.config import ToolErrorFormatter as ToolErrorFormatter
 from trio_realtime.context import RunContextWrapper as RunContextWrapper
+from trio_realtime.dialect import Dialect as Dialect
 from trio_realtime.errors import AgentsException as AgentsException
 from trio_realtime.errors import ConfigRejected as ConfigRejected
 from trio_realtime.errors import HandshakeRejected as HandshakeRejected
@@ -243,6 +244,7 @@ __all__ = [
     "CallRequestRefused",
     "ConfigRejected",
     "DeliverySettings",
+    "Dialect",
     "EventStream",
     "FunctionTool",
     "GuardrailFunctionOutput",

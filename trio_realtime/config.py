@@ -14,6 +14,7 @@ import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven, Opaque
 from trio_realtime.audio import AudioFormat, AudioFormatObject, RealtimePlaybackTracker
+from trio_realtime.dialect import Dialect, dialect_of
 from trio_realtime.errors import UserError, UserTypeError
 
 if TYPE_CHECKING:
@@ -260,6 +261,10 @@ HeadersCallable: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
 KeyCallable: TypeAlias = Callable[[], str | Awaitable[str]]
 
 
+def _is_dialect(_: object, __: attrs.Attribute[Any], value: Dialect | Mapping[str, Any] | str | None) -> None:
+    dialect_of(value)
+
+
 @attrs.frozen(kw_only=True)
 class RealtimeModelConfig:
     """What a connection is made with. Neither the key nor the headers are ever shown.
@@ -272,7 +277,8 @@ class RealtimeModelConfig:
         playback_tracker: says what was really played; without it playback is assumed to be at once and in real time.
         call_id: attach to a running (SIP) call.
         auth: async function that gives headers, asked again on every connection; beats ``api_key`` and ``headers``.
-        dialect: event names of a compatible server, ``{"their.name": "our.name"}``. Accepted; no dialect is built yet.
+        dialect: how a compatible server's events differ: a :class:`~trio_realtime.Dialect`, its names of server events
+            (``{"its.name": "the.protocol's.name"}``), or ``"beta"`` for the protocol before general availability.
     """
 
     api_key: str | KeyCallable | None = attrs.field(default=None, repr=False)
@@ -282,7 +288,7 @@ class RealtimeModelConfig:
     playback_tracker: RealtimePlaybackTracker | None = None
     call_id: str | None = None
     auth: HeadersCallable | None = attrs.field(default=None, repr=False)
-    dialect: Mapping[str, str] | None = None
+    dialect: Dialect | Mapping[str, Any] | str | None = attrs.field(default=None, validator=_is_dialect)
     timeouts: Timeouts | None = attrs.field(default=None, metadata={"internal": True}, repr=False)
     raw_events: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
 

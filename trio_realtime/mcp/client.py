@@ -280,7 +280,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
     def _backoff(self, retries: int) -> float:
         """Give the seconds before a try; a power of two that is beyond every float is beyond every limit too."""
         most = inf if self.retry_backoff_seconds_max is None else self.retry_backoff_seconds_max
-        return min(self.retry_backoff_seconds_base * 2.0 ** min(retries, 60), most)
+        return min(self.retry_backoff_seconds_base * 2.0 ** min(retries, 1_000), most)
 
     async def _try(self, doing: str, send: Callable[[Client], Awaitable[T]]) -> T:
         link = self._require_link()

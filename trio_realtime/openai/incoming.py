@@ -129,7 +129,8 @@ class Incoming:
         return [RealtimeModelSessionUpdatedEvent(received_at=now, event_id=self._state.updates.confirmed())]
 
     def _note_session(self, session: Mapping[str, Any]) -> None:
-        output = _mapping(_mapping(session.get("audio")).get("output")).get("format")
+        nested = _mapping(_mapping(session.get("audio")).get("output"))
+        output = nested.get("format") or session.get("output_audio_format")
         self._state.output_format = (output and parse_audio_format(output)) or self._state.output_format
         audio = _mapping(_mapping(session.get("audio")).get("input"))
         place = audio if "turn_detection" in audio else session

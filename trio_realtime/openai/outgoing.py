@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 import attrs
 
 from trio_realtime.core.responses import ResponseAction, ResponseRequest, SendRequest
+from trio_realtime.dialect import Dialect
 from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent, RealtimeModelSessionUpdatedEvent
 from trio_realtime.model_inputs import (
@@ -28,6 +29,7 @@ from trio_realtime.openai.client_events import (
     ConversationItemCreate,
     ConversationItemDelete,
     ConversationItemTruncate,
+    InputAudioBufferAppend,
     InputAudioBufferCommit,
     ResponseCancel,
     ResponseCreate,
@@ -69,12 +71,17 @@ class OutgoingProtocol:
         state: shared with the other direction.
         model: the model that settings without one mean.
         attached: the session is a running call; no default is sent.
+        dialect: how the server's events differ, if they do.
     """
 
-    def __init__(self, state: ProtocolState, *, model: str, attached: bool) -> None:
+    def __init__(self, state: ProtocolState, *, model: str, attached: bool, dialect: Dialect | None = None) -> None:
         self._state = state
         self._model = model
         self._attached = attached
+        self._dialect = dialect
+
+    def _encode(self, event: Mapping[str, Any]) -> Frame:
+        return encode(event if self._dialect is None else self._dialect.to_server(event))
 
     def translate(self, event: RealtimeModelSendEvent, now: float) -> Outgoing:
         """Give the frames for a model input.
@@ -106,10 +113,15 @@ class OutgoingProtocol:
                 assert_never(event)
 
     def _audio(self, event: RealtimeModelSendAudio) -> Outgoing:
-        frames: list[Frame] = [encode_append(event.audio)] if event.audio else []
+        frames: list[Frame] = [self._append(event.audio)] if event.audio else []
         if event.commit:
-            frames.append(encode(InputAudioBufferCommit(event_id=self._state.new_id("event")).to_wire()))
+            frames.append(self._encode(InputAudioBufferCommit(event_id=self._state.new_id("event")).to_wire()))
         return Outgoing(frames)
+
+    def _append(self, audio: bytes) -> Frame:
+        if self._dialect is None:
+            return encode_append(audio)
+        return self._encode(InputAudioBufferAppend(audio=audio).to_wire())
 
     def _item_id(self, wanted: str | None) -> str:
         if wanted is not None and len(wanted) > _ITEM_ID_LENGTH:
@@ -118,7 +130,7 @@ class OutgoingProtocol:
 
     def _item_and_request(self, item: dict[str, Any], now: float, *, respond: bool = True) -> Outgoing:
         create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
-        frames: list[Frame] = [encode(create.to_wire())]
+        frames: list[Frame] = [self._encode(create.to_wire())]
         if respond:
             request = ResponseRequest(event_id=self._state.new_id("event"), manual=False)
             frames += self._perform(self._state.responses.request(request, now), now)
@@ -141,14 +153,14 @@ class OutgoingProtocol:
         response: Mapping[str, Any] = request.parameters.get("response") or _NOTHING
         metadata: dict[str, Any] = {**(response.get("metadata") or _NOTHING), RESERVED_METADATA_KEY: event_id}
         create = ResponseCreate(event_id=event_id, response={**response, "metadata": metadata})
-        return [encode({**request.parameters, **create.to_wire()})]
+        return [self._encode({**request.parameters, **create.to_wire()})]
 
     def _cancel(self, response_id: str, event_id: str | None = None) -> list[Frame]:
         if response_id in self._state.cancelled or self._state.responses.is_over(response_id):
             return []
         self._state.cancelled.add(response_id)
         event_id = event_id or self._state.new_id("event")
-        return [encode(ResponseCancel(event_id=event_id, response_id=response_id).to_wire())]
+        return [self._encode(ResponseCancel(event_id=event_id, response_id=response_id).to_wire())]
 
     def _interrupt(self, event: RealtimeModelSendInterrupt, now: float) -> Outgoing:
         frames: list[Frame] = []
@@ -175,14 +187,14 @@ class OutgoingProtocol:
         self._state.cut.add(event_id)
         self._state.cut.add(point.item_id)
         if point.audio_end_ms <= 0:  # the service refuses a cut at 0
-            return encode(ConversationItemDelete(event_id=event_id, item_id=point.item_id).to_wire())
+            return self._encode(ConversationItemDelete(event_id=event_id, item_id=point.item_id).to_wire())
         cut = ConversationItemTruncate(
             event_id=event_id,
             item_id=point.item_id,
             content_index=point.content_index,
             audio_end_ms=point.audio_end_ms,
         )
-        return encode(cut.to_wire())
+        return self._encode(cut.to_wire())
 
     # The session
 
@@ -196,7 +208,7 @@ class OutgoingProtocol:
         return self._update(event.event_id or state.new_id("event"), update)
 
     def _update(self, event_id: str, session: Mapping[str, Any]) -> Outgoing:
-        frame = encode(SessionUpdate(event_id=event_id, session=session).to_wire())
+        frame = self._encode(SessionUpdate(event_id=event_id, session=session).to_wire())
         self._state.updates.add(event_id, session)
         return Outgoing([frame])
 
@@ -214,9 +226,9 @@ class OutgoingProtocol:
                 return self._update(data.get("event_id") or self._state.new_id("event"), data["session"])
             case "response.cancel" if data.get("response_id"):
                 self._state.cancelled.add(data["response_id"])
-                return Outgoing([encode(data)])
+                return Outgoing([self._encode(data)])
             case _:
-                return Outgoing([encode(data)])
+                return Outgoing([self._encode(data)])
 
     def _follow_up(self, message: FollowUpMessage, now: float) -> Outgoing:
         """Something of our own, which the session's writer has brought back; it may not be wanted any more."""
@@ -234,7 +246,7 @@ class OutgoingProtocol:
         event_id = data.get("event_id") or self._state.new_id("event")
         if self._state.responses.is_pending(event_id):
             raise UserError(f"event_id: {event_id!r} names another response.create that has no answer yet")
-        encode(data)  # a fault must show before anything has changed
+        self._encode(data)  # a fault must show before anything has changed
         request = ResponseRequest(
             event_id=event_id,
             manual=True,

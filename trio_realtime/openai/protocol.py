@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from trio_realtime.audio import AudioFormat
 from trio_realtime.config import Timeouts
 from trio_realtime.core.responses import ResponseSequencer
+from trio_realtime.dialect import Dialect
 from trio_realtime.errors import ModelBehaviorError
 from trio_realtime.ids import new_id
 from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelRawServerEvent
@@ -41,12 +42,14 @@ class OpenAIProtocol:
         attached: bool = False,
         timeouts: Timeouts | None = None,
         raw: bool = False,
+        dialect: Dialect | None = None,
         new_id: NewId = new_id,
     ) -> None:
         timeout = (timeouts or Timeouts()).response
         self._state = ProtocolState(responses=ResponseSequencer(timeout), new_id=new_id, timeout=timeout)
         self._incoming = Incoming(self._state)
-        self._outgoing = OutgoingProtocol(self._state, model=model, attached=attached)
+        self._outgoing = OutgoingProtocol(self._state, model=model, attached=attached, dialect=dialect)
+        self._dialect = dialect
         self._raw = raw
 
     @property
@@ -79,6 +82,8 @@ class OpenAIProtocol:
             data = parse(message)
             if self._raw:
                 events.append(RealtimeModelRawServerEvent(received_at=now, data=data))
+            if self._dialect is not None:
+                data = self._dialect.from_server(data)
             events += self._incoming.translate(structure_event(data), now)
         except ModelBehaviorError as error:
             events.append(RealtimeModelErrorEvent(received_at=now, error=error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from difflib import get_close_matches
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
@@ -16,10 +17,12 @@ from trio_realtime.__about__ import __version__
 from trio_realtime._awaitable import maybe_await
 from trio_realtime._structure import NOT_GIVEN, NotGiven, structure
 from trio_realtime.config import KeyCallable, RealtimeModelConfig, Timeouts
+from trio_realtime.dialect import Dialect, dialect_of
 from trio_realtime.errors import RealtimeTimeoutError, UserError
 from trio_realtime.model import RealtimeModel
 from trio_realtime.openai.connection import OpenAIRealtimeConnection
 from trio_realtime.openai.protocol import OpenAIProtocol
+from trio_realtime.openai.server_events import SERVER_EVENTS
 from trio_realtime.openai.settings import DEFAULT_REALTIME_MODEL
 from trio_realtime.transport.base import Connector, TransportConfig, WireRequest
 from trio_realtime.transport.request_check import is_loopback
@@ -89,12 +92,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     @asynccontextmanager
     async def _connect(self, config: RealtimeModelConfig) -> AsyncGenerator[OpenAIRealtimeConnection, None]:
         settings, timeouts = config.initial_model_settings, config.timeouts or Timeouts()
-        url = self._url(config)
+        url, dialect = self._url(config), _dialect(config)
         protocol = OpenAIProtocol(
             model=self._model_name(config),
             attached=config.call_id is not None,
             timeouts=timeouts,
             raw=config.raw_events,
+            dialect=dialect,
         )
         confirms = timeouts.configure is not None
         with trio.CancelScope(deadline=trio.current_time() + timeouts.connect) as deadline:
@@ -141,6 +145,16 @@ def _connector(transport: TransportName | Connector) -> Connector:
     raise UserError(f"transport: must be 'trio-websocket' or a connector, not {transport!r}")
 
 
+def _dialect(config: RealtimeModelConfig) -> Dialect | None:
+    dialect = dialect_of(config.dialect)
+    for theirs, ours in () if dialect is None else dialect.server_events.items():
+        if ours not in SERVER_EVENTS:
+            near = get_close_matches(ours, list(SERVER_EVENTS), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UserError(f"dialect: {theirs!r} is said to mean {ours!r}, which is not a server event{hint}")
+    return dialect
+
+
 async def _headers(config: RealtimeModelConfig, url: str) -> dict[str, str]:
     if config.auth is not None:
         headers = dict(await config.auth())
@@ -154,9 +168,10 @@ async def _headers(config: RealtimeModelConfig, url: str) -> dict[str, str]:
             headers = {}  # a server on this machine, such as the local one, needs none
         else:
             raise UserError(f"api_key: no key; give api_key, auth or headers, or set {_KEY_VARIABLE}")
-    if not any(name.lower() == "user-agent" for name in headers):
-        headers["User-Agent"] = _USER_AGENT
-    return headers
+    dialect = dialect_of(config.dialect)
+    given = {name.lower() for name in headers}
+    wanted = {"User-Agent": _USER_AGENT, **(dialect.headers if dialect is not None else {})}
+    return {**headers, **{name: value for name, value in wanted.items() if name.lower() not in given}}
 
 
 def _host(url: str) -> str:
