@@ -33,6 +33,7 @@ from trio_realtime.config import RealtimeModelName as RealtimeModelName
 from trio_realtime.config import RealtimeModelTracingConfig as RealtimeModelTracingConfig
 from trio_realtime.config import RealtimePrompt as RealtimePrompt
 from trio_realtime.config import RealtimeReasoningConfig as RealtimeReasoningConfig
+from trio_realtime.config import RealtimeReasoningEffort as RealtimeReasoningEffort
 from trio_realtime.config import RealtimeRunConfig as RealtimeRunConfig
 from trio_realtime.config import RealtimeSessionModelSettings as RealtimeSessionModelSettings
 from trio_realtime.config import RealtimeToolExecutionConfig as RealtimeToolExecutionConfig
@@ -368,6 +369,7 @@ __all__ = [
     "RealtimeRateLimits",
     "RealtimeRawModelEvent",
     "RealtimeReasoningConfig",
+    "RealtimeReasoningEffort",
     "RealtimeRunConfig",
     "RealtimeRunHooks",
     "RealtimeRunner",

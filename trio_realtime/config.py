@@ -42,6 +42,7 @@ __all__ = [
     "RealtimeModelTracingConfig",
     "RealtimePrompt",
     "RealtimeReasoningConfig",
+    "RealtimeReasoningEffort",
     "RealtimeRunConfig",
     "RealtimeSessionModelSettings",
     "RealtimeToolExecutionConfig",
@@ -58,6 +59,9 @@ __all__ = [
 
 RealtimeModelName: TypeAlias = str
 """The name of a realtime model, for example ``"gpt-realtime-2.1"``."""
+
+RealtimeReasoningEffort: TypeAlias = str
+"""How much a reasoning model thinks: ``"minimal"``, ``"low"``, ``"medium"``, ``"high"``, ``"xhigh"`` or a new word."""
 
 InputAudioFormat: TypeAlias = str | Mapping[str, object] | AudioFormat | AudioFormatObject
 ToolErrorFormatter: TypeAlias = "Callable[[ToolErrorFormatterArgs], str | Awaitable[str | None] | None]"
@@ -172,7 +176,7 @@ class RealtimeReasoningConfig:
         effort: ``"minimal"``, ``"low"``, ``"medium"``, ``"high"``, ``"xhigh"`` or a new word.
     """
 
-    effort: str | NotGiven | None = NOT_GIVEN
+    effort: RealtimeReasoningEffort | NotGiven | None = NOT_GIVEN
 
 
 @attrs.frozen(kw_only=True)

@@ -98,7 +98,6 @@ DIFFERENT = {
     "agents:RunContextWrapper.get_rejection_message(tool_namespace)": LOOKUP,
     "agents:RunContextWrapper.get_rejection_message(existing_pending)": BY_CALL,
     "agents:RunContextWrapper.get_rejection_message(tool_lookup_key)": LOOKUP,
-    "agents:default_tool_error_function(ctx)": "`context`; it is called by place",
     "agents.mcp:MCPServerManager(suppress_cancelled_error)": "a cancellation always goes on, as trio's do",
     "agents.realtime.testing:RealtimeConnectCall(*)": "has the whole config, and whether there was a key or headers",
     "agents.realtime.testing:UnconsumedRealtimeSteps(message)": "made of the steps, not of the message",

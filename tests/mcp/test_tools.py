@@ -146,6 +146,12 @@ async def test_structured_content_if_the_server_s_is_wanted() -> None:
     assert (await call(await only(OwnServer("one", answer=answer))))[0] == {"type": "text", "text": "a"}
 
 
+async def test_the_session_s_plain_context_will_do() -> None:
+    one, two = OwnServer("one"), OwnServer("two", answer=len)
+    assert await (await only(one)).on_invoke_tool(CONTEXT, "{}") == {"type": "text", "text": "done"}
+    assert "An error occurred" in await (await only(two)).on_invoke_tool(CONTEXT, "{}")
+
+
 class TestFailures:
     @staticmethod
     def broken(**options):
@@ -156,7 +162,7 @@ class TestFailures:
 
     async def test_are_words_for_the_model(self) -> None:
         text, error = await call(await only(self.broken()))
-        assert text == "An error occurred while the tool was running: 'mine'. Please try again."
+        assert text == "An error occurred while the tool was running. Please try again."
         assert isinstance(error, KeyError)
 
     async def test_of_the_agent_s_choice(self) -> None:

@@ -147,8 +147,10 @@ async def test_a_function_that_raises_is_the_output(autojump_clock: Any) -> None
     async with scripted_session(agent=agent) as (session, model):
         now(session)
         await model.emit(call("careful"))
-        assert "who knows" in outputs(model)[0][1]
-        assert kinds(now(session)) == ["error", "tool_end"]
+        assert "An error occurred" in outputs(model)[0][1]
+        events = now(session)
+        assert kinds(events) == ["error", "tool_end"]
+        assert str(events[0].error) == "who knows"
 
 
 async def test_the_end_while_a_call_waits(autojump_clock: Any) -> None:

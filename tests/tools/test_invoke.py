@@ -173,9 +173,7 @@ async def later_boom() -> None:
 async def test_a_failure_becomes_a_text_and_the_context_knows(function) -> None:
     context = call()
     text = await invoke(make(function), context=context)
-    assert "An error occurred" in text
-    assert "boom" in text
-    assert "try again" in text
+    assert text == "An error occurred while the tool was running. Please try again."
     assert isinstance(context.error, ValueError)
 
 
@@ -222,7 +220,7 @@ async def test_a_group_of_the_tool_s_own_nursery_is_a_failure_like_another() -> 
             nursery.start_soon(later_boom)
 
     context = call()
-    assert "boom; boom" in await invoke(make(group), context=context)
+    assert "An error occurred" in await invoke(make(group), context=context)
     assert isinstance(context.error, ExceptionGroup)
 
 
@@ -235,7 +233,7 @@ async def test_a_hand_built_tool_raises_as_it_is() -> None:
 
 
 async def test_a_tool_can_be_called_with_the_session_s_wrapper() -> None:
-    assert "boom" in await make(boom).on_invoke_tool(RunContextWrapper(None), "{}")
+    assert "An error occurred" in await make(boom).on_invoke_tool(RunContextWrapper(None), "{}")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
@@ -247,11 +245,11 @@ async def test_interrupts_pass(error: type[BaseException]) -> None:
         await invoke_function_tool(make(tool), call(), "{}")
 
 
-def test_the_default_text_is_bounded_and_never_empty() -> None:
-    assert len(default_tool_error_function(call(), ValueError("x" * 9_000))) < 4_100
-    assert "KeyError" in default_tool_error_function(call(), KeyError())
-    nested = ExceptionGroup("", [ValueError("a."), ExceptionGroup("", [KeyError("b")])])
-    assert "a; 'b'" in default_tool_error_function(call(), nested)
+def test_the_default_text_tells_of_arguments_only_and_is_bounded() -> None:
+    assert len(default_tool_error_function(call(), ModelBehaviorError("x" * 9_000))) < 4_100
+    for error in (ValueError("canary"), KeyError("canary"), ExceptionGroup("canary", [ValueError("canary")])):
+        text = default_tool_error_function(call(), error)
+        assert text == "An error occurred while the tool was running. Please try again."
 
 
 # deadlines
@@ -411,4 +409,4 @@ async def test_a_changed_copy_keeps_the_function() -> None:
     copy = attrs.evolve(tool, name="other", is_enabled=False)
     assert copy.name == "other"
     assert copy.__wrapped__ is later_boom
-    assert "boom" in await invoke(copy)
+    assert "An error occurred" in await invoke(copy)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import trio
 
-from trio_realtime.context import RunContextWrapper
 from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClosed
 from trio_realtime.events import RealtimeHistoryUpdated, RealtimeToolEnd, RealtimeToolStart
 from trio_realtime.handoffs import Handoff
@@ -154,7 +153,7 @@ class ToolRunner:
                 target = await self._find(call)
             except Exception as error:  # noqa: BLE001  the user's own is_enabled
                 hub.report(error, call.event.received_at)
-                text = _failure_text(hub.wrapper, error)
+                text = default_tool_error_function(hub.wrapper, error)
                 await self._send_output(call, Answer(text=text, value=text, error=error))
                 return
             if target is None:
@@ -235,7 +234,7 @@ class ToolRunner:
         except Exception as error:  # noqa: BLE001  the user's own: it becomes the output
             if not tool.fatal:
                 self._hub.report(error)
-            text = _failure_text(context, error)
+            text = default_tool_error_function(context, error)
             return Answer(text=text, value=text, error=error, fatal=tool.fatal, respond=not tool.fatal)
 
     async def _invoke(self, call: ToolCall, tool: FunctionTool, context: ToolContext[Any]) -> Answer:
@@ -272,11 +271,3 @@ class ToolRunner:
             await hub.outbox.send(output)
         if hub.conversation.complete_call(event.call_id, answer.text) is not None:
             hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
-
-
-def _failure_text(context: RunContextWrapper[Any], error: Exception) -> str:
-    """Tell the model of a failure, whatever the exception is."""
-    try:
-        return default_tool_error_function(context, error)
-    except Exception:  # noqa: BLE001  an exception whose text cannot be made
-        return f"An error occurred while the tool was running: {type(error).__name__}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -161,26 +161,21 @@ async def _timed_out(tool: FunctionTool, context: ToolContext[Any], seconds: flo
     return f"The tool {tool.name!r} timed out after {seconds:g} seconds."
 
 
-def default_tool_error_function(context: RunContextWrapper[Any], error: Exception) -> str:  # noqa: ARG001
-    """Tell the model that a tool failed, and why.
+def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -> str:  # noqa: ARG001
+    """Tell the model that a tool failed. What the exception says stays here: it may hold what no caller is to hear.
+
+    A ``failure_error_function`` of your own can tell more.
 
     Args:
-        context: not used.
-        error: what the tool raised; of a group, its members count.
+        ctx: not used.
+        error: what the tool raised. Of wrong arguments, which the model made itself, and of a timeout it is told.
 
     Returns:
-        The text; the error's own text is cut after 4,000 characters.
+        The text; its part about the arguments is cut after 4,000 characters.
     """
-    text = "; ".join(_texts(error))[:_MAX_ERROR_TEXT]
     if isinstance(error, ModelBehaviorError):
-        return f"The tool was not run: {text}. Correct the arguments and try again."
-    return f"An error occurred while the tool was running: {text}. Please try again."
-
-
-def _texts(error: BaseException) -> list[str]:
-    parts: Iterable[BaseException] = getattr(error, "exceptions", ()) if _is_group(error) else ()
-    return [text for part in parts for text in _texts(part)] or [str(error).strip().rstrip(".") or type(error).__name__]
-
-
-def _is_group(error: Any) -> bool:
-    return isinstance(error, BaseExceptionGroup)
+        fault = error.message[:_MAX_ERROR_TEXT].rstrip(".")
+        return f"The tool was not run: {fault}. Correct the arguments and try again."
+    if isinstance(error, ToolTimeoutError):
+        return str(error)
+    return "An error occurred while the tool was running. Please try again."
