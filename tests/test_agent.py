@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.mcp.peers import make_tool
 from trio_realtime.agent import RealtimeAgent
 from trio_realtime.context import RunContextWrapper
 from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.handoffs import realtime_handoff
+from trio_realtime.mcp import MCPServer
 from trio_realtime.tools import function_tool
 
 CONTEXT = RunContextWrapper(None)
@@ -120,6 +123,52 @@ async def test_get_all_tools_gives_the_enabled_ones() -> None:
     assert await RealtimeAgent("a", tools=[one, two]).get_all_tools(CONTEXT) == [one]
 
 
-async def test_mcp_servers_are_refused_by_name() -> None:
-    with pytest.raises(UserError, match="MCP servers are not supported by this version"):
-        await RealtimeAgent("a", mcp_servers=[object()]).get_all_tools(CONTEXT)
+class Server(MCPServer):
+    name = "files"
+
+    async def list_tools(self, run_context=None, agent=None):
+        return [make_tool("read"), make_tool("transfer_to_other")]
+
+    async def call_tool(self, tool_name, arguments, meta=None):
+        raise NotImplementedError
+
+
+async def test_tools_of_mcp_servers_come_first() -> None:
+    @function_tool
+    def one() -> str:
+        return "1"
+
+    async with Server() as server:
+        agent = RealtimeAgent("a", tools=[one], mcp_servers=[server])
+        assert [tool.name for tool in await agent.get_mcp_tools(CONTEXT)] == ["read", "transfer_to_other"]
+        assert [tool.name for tool in await agent.get_all_tools(CONTEXT)] == ["read", "transfer_to_other", "one"]
+
+
+async def test_their_names_are_checked_with_the_others() -> None:
+    @function_tool
+    def read() -> str:
+        return "1"
+
+    async with Server() as server:
+        with pytest.raises(UserError, match="tool names must be unique: 'read'"):
+            await RealtimeAgent("a", tools=[read], mcp_servers=[server]).get_all_tools(CONTEXT)
+
+
+async def test_with_the_server_in_front_they_avoid_those_of_tools_and_handoffs() -> None:
+    @function_tool(name_override="mcp_files__read")
+    def read() -> str:
+        return "1"
+
+    options = {"include_server_in_tool_names": True}
+    other = RealtimeAgent("Other")
+    handoff = realtime_handoff(other, tool_name_override="mcp_files__transfer_to_other")
+    async with Server() as server:
+        agent = RealtimeAgent("a", tools=[read], mcp_servers=[server], mcp_config=options, handoffs=[other, handoff])
+        first, second = await agent.get_mcp_tools(CONTEXT)
+        assert first.name.startswith("mcp_files__read_")
+        assert second.name.startswith("mcp_files__transfer_to_other_")
+
+
+def test_an_unknown_option_for_mcp_servers_is_refused() -> None:
+    with pytest.raises(UserError, match=r"mcp_config.include_server: is not a key .* did you mean 'include_server_in"):
+        RealtimeAgent("a", mcp_config={"include_server": True})

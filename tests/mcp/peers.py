@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +149,8 @@ class HandServer(ClientMCPServer[NoParams]):
 async def web_server(kind: str) -> AsyncIterator[tuple[str, trio.Process]]:
     """A process that serves over HTTP: its address, and the process."""
     async with trio.open_nursery() as nursery:
-        process = await nursery.start(
-            lambda task_status: trio.run_process(
-                [sys.executable, SCRIPT, kind], stdout=subprocess.PIPE, check=False, task_status=task_status
-            )
-        )
+        start = partial(trio.run_process, [sys.executable, SCRIPT, kind], stdout=subprocess.PIPE, check=False)
+        process = await nursery.start(start)
         try:
             with trio.fail_after(30):
                 line = b""

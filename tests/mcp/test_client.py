@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 import trio.testing
@@ -16,6 +18,7 @@ from trio_realtime.errors import (
     UserError,
     UserTypeError,
 )
+from trio_realtime.mcp import create_static_tool_filter
 from trio_realtime.mcp.link import Link
 
 DONE = {"content": [{"type": "text", "text": "done"}]}
@@ -86,6 +89,12 @@ async def test_the_cache_asks_once_and_is_filtered_each_time(autojump_clock) -> 
         server.tool_filter = None
         assert await names(server) == ["two"]
     assert server.cached_tools is None
+
+
+async def test_a_list_is_filtered(autojump_clock) -> None:
+    answers = {"tools/list": {"tools": [ONE, TWO]}}
+    async with HandServer(answers, tool_filter=create_static_tool_filter(blocked_tool_names=["one"])) as server:
+        assert await names(server) == ["two"]
 
 
 async def test_without_it_each_list_is_asked_for(autojump_clock) -> None:
@@ -196,6 +205,19 @@ async def test_several_calls_lose_it_together_and_make_it_once(autojump_clock) -
     assert server.connections == 2
 
 
+async def test_one_that_comes_while_it_is_made_waits_too(autojump_clock) -> None:
+    async with HandServer({"tools/call": [HANG_UP, DONE]}, client_session_timeout_seconds=None) as server:
+        with pytest.raises(RealtimeConnectionError):
+            await server.call_tool("one", {})
+        server.answers["initialize"] = HANG
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(server.call_tool, "one", {})
+                await trio.testing.wait_all_tasks_blocked()
+            assert server.connections == 2
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_transport_that_breaks_meanwhile_breaks_nothing_else(autojump_clock) -> None:
     async with HandServer({"tools/call": [OSError("cable"), DONE]}) as server:
         with pytest.raises(RealtimeConnectionError, match="connection is lost"):
@@ -232,7 +254,7 @@ async def test_a_server_that_does_not_shake_hands_is_not_entered(answer, kind, t
 async def test_nor_one_that_cannot_be_reached(autojump_clock) -> None:
     server = HandServer()
     server.refuse = FileNotFoundError(2, "No such file or directory", "uvx")
-    with pytest.raises(RealtimeConnectionError, match="connecting failed: .*No such file") as caught:
+    with pytest.raises(RealtimeConnectionError, match=r"connecting failed: .*No such file") as caught:
         async with server:
             pytest.fail("entered")
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -294,7 +316,9 @@ async def test_a_call_beyond_the_block_ends_with_it(autojump_clock) -> None:
             errors.append(error)
 
     async with trio.open_nursery() as nursery:
-        async with HandServer({"tools/call": HANG}, client_session_timeout_seconds=None, max_retry_attempts=-1) as server:
+        async with HandServer(
+            {"tools/call": HANG}, client_session_timeout_seconds=None, max_retry_attempts=-1
+        ) as server:
             nursery.start_soon(call, server)
             await trio.testing.wait_all_tasks_blocked()
     assert [type(error) for error in errors] == [UserError]
@@ -375,3 +399,45 @@ async def test_a_link_that_was_left_gives_nothing(autojump_clock) -> None:
     await link.run()
     with pytest.raises(OSError, match="was left"):
         await link.get()
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_a_transport_that_fails_while_it_is_cancelled_fails_alone(beside, autojump_clock) -> None:
+    class Broken(HandServer):
+        @asynccontextmanager
+        async def create_streams(self):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.fail)
+                await self.wait()
+            yield
+
+        async def wait(self):
+            await trio.sleep_forever() if beside else await self.fail()
+
+        async def fail(self):
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise OSError("cable")
+
+    with trio.move_on_after(1) as scope:
+        async with Broken():
+            pytest.fail("entered")
+    assert scope.cancelled_caught
+
+
+async def test_left_in_the_moment_of_being_connected(autojump_clock) -> None:
+    class Late(HandServer):
+        @asynccontextmanager
+        async def create_streams(self):
+            async with super().create_streams() as streams:
+                self.late()
+                yield streams
+
+    server = Late()
+    link = Link(server._client, connect_seconds=10)
+    server.late = lambda: setattr(link, "_leaving", True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.run)
+        with pytest.raises(OSError, match="was left"):
+            await link.get()

@@ -8,6 +8,7 @@ import anyio
 import httpx2
 import pytest
 import trio
+import trio.lowlevel
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter, ValidationError
 
@@ -80,7 +81,7 @@ async def test_a_cancellation_beside_it_says_nothing() -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
         try:
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
         except trio.Cancelled as cancelled:
             failure = made(BaseExceptionGroup("", [cancelled, OSError("cable")]))
             raise

@@ -25,7 +25,9 @@ def test_one_part_is_itself_and_more_are_a_list() -> None:
 
 def test_other_parts_are_texts_with_their_json() -> None:
     resource = TextResourceContents(uri="note://one", text="remember", mime_type="text/plain")
-    output = tool_output(CallToolResult(content=[EmbeddedResource(type="resource", resource=resource)]), structured=False)
+    output = tool_output(
+        CallToolResult(content=[EmbeddedResource(type="resource", resource=resource)]), structured=False
+    )
     assert output["type"] == "text"
     assert json.loads(output["text"]) == {
         "type": "resource",

@@ -9,8 +9,14 @@ import trio
 from mcp.types import ToolAnnotations
 
 from tests.mcp.peers import OwnServer, make_tool, text_result
-from trio_realtime import RealtimeAgent, RunContextWrapper, ToolContext, ToolGuardrailFunctionOutput
-from trio_realtime import tool_input_guardrail, tool_output_guardrail
+from trio_realtime import (
+    RealtimeAgent,
+    RunContextWrapper,
+    ToolContext,
+    ToolGuardrailFunctionOutput,
+    tool_input_guardrail,
+    tool_output_guardrail,
+)
 from trio_realtime.errors import ModelBehaviorError, ServerError, UserError, UserTypeError
 from trio_realtime.mcp import MCPToolMetaContext, collect_mcp_tools
 from trio_realtime.tools import invoke_function_tool
@@ -210,9 +216,9 @@ class TestMeta:
         assert server.calls == [("one", {"x": "1"}, None)]
 
     async def test_but_nothing_else_than_a_dict(self) -> None:
-        text, error = await call(await only(OwnServer("one", tool_meta_resolver=lambda about: "x")))
+        _, error = await call(await only(OwnServer("one", tool_meta_resolver=lambda about: "x")))
         assert isinstance(error, UserTypeError)
-        assert "tool_meta_resolver gave str" in text
+        assert "tool_meta_resolver gave str" in str(error)
 
 
 async def test_approval_and_guardrails_are_the_server_s() -> None:

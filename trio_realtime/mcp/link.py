@@ -107,9 +107,9 @@ class Link:
         except Exception as error:  # noqa: BLE001  mapped where it is raised
             self._failure = error
         finally:
-            connected, self._connecting = not self._connecting, False
-            if not connected and self._failure is None:
+            if self._connecting and scope.cancelled_caught and self._failure is None:
                 self._failure = TimeoutError()
+            self._connecting = False
             self._down()
 
     def _up(self, client: Client) -> None:
