@@ -123,6 +123,21 @@ from trio_realtime.items import RealtimeToolCallItem as RealtimeToolCallItem
 from trio_realtime.items import SystemMessageItem as SystemMessageItem
 from trio_realtime.items import UserContent as UserContent
 from trio_realtime.items import UserMessageItem as UserMessageItem
+from trio_realtime.mcp import MCPServer as MCPServer
+from trio_realtime.mcp import MCPServerManager as MCPServerManager
+from trio_realtime.mcp import MCPServerSse as MCPServerSse
+from trio_realtime.mcp import MCPServerSseParams as MCPServerSseParams
+from trio_realtime.mcp import MCPServerStdio as MCPServerStdio
+from trio_realtime.mcp import MCPServerStdioParams as MCPServerStdioParams
+from trio_realtime.mcp import MCPServerStreamableHttp as MCPServerStreamableHttp
+from trio_realtime.mcp import MCPServerStreamableHttpParams as MCPServerStreamableHttpParams
+from trio_realtime.mcp import MCPToolMetaContext as MCPToolMetaContext
+from trio_realtime.mcp import MCPToolMetaResolver as MCPToolMetaResolver
+from trio_realtime.mcp import RequireApproval as RequireApproval
+from trio_realtime.mcp import ToolFilter as ToolFilter
+from trio_realtime.mcp import ToolFilterContext as ToolFilterContext
+from trio_realtime.mcp import ToolFilterStatic as ToolFilterStatic
+from trio_realtime.mcp import create_static_tool_filter as create_static_tool_filter
 from trio_realtime.model import RealtimeConnection as RealtimeConnection
 from trio_realtime.model import RealtimeModel as RealtimeModel
 from trio_realtime.model_events import RateLimit as RateLimit
@@ -265,9 +280,19 @@ __all__ = [
     "LiveModel",
     "MCPApprovalRequest",
     "MCPConfig",
+    "MCPServer",
+    "MCPServerManager",
+    "MCPServerSse",
+    "MCPServerSseParams",
+    "MCPServerStdio",
+    "MCPServerStdioParams",
+    "MCPServerStreamableHttp",
+    "MCPServerStreamableHttpParams",
     "MCPToolApprovalFunction",
     "MCPToolApprovalFunctionResult",
     "MCPToolApprovalRequest",
+    "MCPToolMetaContext",
+    "MCPToolMetaResolver",
     "ModalityTokens",
     "ModelBehaviorError",
     "NotGiven",
@@ -394,6 +419,7 @@ __all__ = [
     "ReconnectPolicy",
     "RejectContentBehavior",
     "RequestUsage",
+    "RequireApproval",
     "ResponseError",
     "ResponseStatus",
     "RunContextWrapper",
@@ -409,6 +435,9 @@ __all__ = [
     "ToolErrorFormatter",
     "ToolErrorFormatterArgs",
     "ToolErrorFunction",
+    "ToolFilter",
+    "ToolFilterContext",
+    "ToolFilterStatic",
     "ToolGuardrailFunctionOutput",
     "ToolInputGuardrail",
     "ToolInputGuardrailData",
@@ -432,6 +461,7 @@ __all__ = [
     "UserMessageItem",
     "UserTypeError",
     "__version__",
+    "create_static_tool_filter",
     "default_tool_error_function",
     "function_tool",
     "get_api_key",
