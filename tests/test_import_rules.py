@@ -26,6 +26,7 @@ LAYERS = {
     "events": VALUES,
     "ids": VALUES,
     "items": VALUES,
+    "model_event_values": VALUES,
     "model_events": VALUES,
     "model_inputs": VALUES,
     "usage": VALUES,

@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 
 from trio_realtime.items import RealtimeItem
+from trio_realtime.model_event_values import (
+    McpCallStatus,
+    McpListToolsStatus,
+    RateLimit,
+    RealtimeConnectionStatus,
+    RealtimeModelCachedTokensDetails,
+    RealtimeModelInputTokensDetails,
+    RealtimeModelOutputTokensDetails,
+    ResponseError,
+    ResponseStatus,
+)
 from trio_realtime.usage import TranscriptionUsage, Usage
 
 if TYPE_CHECKING:
@@ -61,14 +72,6 @@ __all__ = [
     "ResponseStatus",
 ]
 
-RealtimeConnectionStatus: TypeAlias = Literal["connecting", "connected", "reconnecting", "disconnected"]
-ResponseStatus: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
-"""How a response ended."""
-McpListToolsStatus: TypeAlias = Literal["in_progress", "completed", "failed"]
-"""How far the service is with asking a hosted MCP server for its tools."""
-McpCallStatus: TypeAlias = Literal["in_progress", "completed", "failed"]
-"""How far a call of a hosted MCP server's tool is."""
-
 
 def _size(value: bytes) -> str:
     return f"<{len(value)} bytes>"
@@ -79,21 +82,6 @@ class _ModelEvent:
     """received_at: trio clock, in seconds, of the socket read that caused the event; None if nothing was read."""
 
     received_at: float | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ResponseError:
-    """Why a response failed.
-
-    Attributes:
-        type, code, message: the server's words.
-        retryable: the same request may succeed later.
-    """
-
-    type: str | None = None
-    code: str | None = None
-    message: str | None = None
-    retryable: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -311,34 +299,6 @@ class RealtimeModelTurnStartedEvent(_ModelEvent):
 
 
 @attrs.frozen(kw_only=True)
-class RealtimeModelCachedTokensDetails:
-    """Cached input tokens by modality."""
-
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class RealtimeModelInputTokensDetails:
-    """Input tokens by modality."""
-
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
-    cached_tokens: int | None = None
-    cached_tokens_details: RealtimeModelCachedTokensDetails | None = None
-
-
-@attrs.frozen(kw_only=True)
-class RealtimeModelOutputTokensDetails:
-    """Output tokens by modality."""
-
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-@attrs.frozen(kw_only=True)
 class RealtimeModelUsageEvent(_ModelEvent):
     """The token counts of one response."""
 
@@ -413,16 +373,6 @@ class RealtimeModelConfigRejectedEvent(_ModelEvent):
 
     type: Literal["config_rejected"] = "config_rejected"
     error: ConfigRejected
-
-
-@attrs.frozen(kw_only=True)
-class RateLimit:
-    """One of the account's limits: its name, its size, what remains, and the seconds until it is whole again."""
-
-    name: str | None = None
-    limit: int | None = None
-    remaining: int | None = None
-    reset_seconds: float | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
-from trio_realtime._growing import GrowingText
-from trio_realtime.core.conversation import PartKind
 from trio_realtime.errors import InternalError, ServerError
 from trio_realtime.events import (
     RealtimeAgentEndEvent,
@@ -22,16 +20,12 @@ from trio_realtime.events import (
     RealtimeAudioEnd,
     RealtimeAudioInterrupted,
     RealtimeDtmf,
-    RealtimeHistoryAdded,
-    RealtimeHistoryUpdated,
     RealtimeInputAudioTimeoutTriggered,
     RealtimeRateLimits,
     RealtimeRawModelEvent,
-    RealtimeTranscript,
     RealtimeUserSpeechStarted,
     RealtimeUserSpeechStopped,
 )
-from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeToolCallItem
 from trio_realtime.model_events import (
     RealtimeModelAudioDoneEvent,
     RealtimeModelAudioEvent,
@@ -44,33 +38,22 @@ from trio_realtime.model_events import (
     RealtimeModelExceptionEvent,
     RealtimeModelFollowUpEvent,
     RealtimeModelInputAudioTimeoutTriggeredEvent,
-    RealtimeModelInputAudioTranscriptionCompletedEvent,
-    RealtimeModelInputAudioTranscriptionDeltaEvent,
-    RealtimeModelInputAudioTranscriptionFailedEvent,
-    RealtimeModelItemDeletedEvent,
-    RealtimeModelItemUpdatedEvent,
     RealtimeModelMcpApprovalRequestedEvent,
     RealtimeModelMcpCallEvent,
     RealtimeModelMcpListToolsEvent,
-    RealtimeModelOutputTextDeltaEvent,
-    RealtimeModelOutputTextDoneEvent,
     RealtimeModelRateLimitsEvent,
     RealtimeModelRawServerEvent,
     RealtimeModelSessionUpdatedEvent,
     RealtimeModelSpeechStartedEvent,
     RealtimeModelSpeechStoppedEvent,
     RealtimeModelToolCallEvent,
-    RealtimeModelTranscriptDeltaEvent,
-    RealtimeModelTranscriptDoneEvent,
     RealtimeModelTurnEndedEvent,
     RealtimeModelTurnStartedEvent,
     RealtimeModelUsageEvent,
 )
+from trio_realtime.session_tasks.history_keeper import HistoryKeeper
 from trio_realtime.session_tasks.hosted_tools import publish_call, publish_listing
 from trio_realtime.session_tasks.hub import SessionHub
-
-if TYPE_CHECKING:
-    from trio_realtime.session_tasks.responses import Response
 
 __all__ = ["ModelEventHandler", "run_reader"]
 
@@ -112,16 +95,11 @@ class ModelEventHandler:
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._raw = hub.run_config.raw_events
-        self._begun_calls: set[str] = set()
+        self._history: HistoryKeeper = HistoryKeeper(hub)
         self._table: dict[type[Any], Callable[[Any], None]] = {
             RealtimeModelAudioEvent: self._audio,
-            RealtimeModelTranscriptDeltaEvent: self._transcript_delta,
-            RealtimeModelTranscriptDoneEvent: self._transcript_done,
-            RealtimeModelOutputTextDeltaEvent: self._text_delta,
-            RealtimeModelOutputTextDoneEvent: self._text_done,
+            **self._history.handlers(),
             RealtimeModelAudioDoneEvent: self._audio_done,
-            RealtimeModelItemUpdatedEvent: self._item_updated,
-            RealtimeModelItemDeletedEvent: self._item_deleted,
             RealtimeModelToolCallEvent: self._tool_call,
             RealtimeModelTurnStartedEvent: self._turn_started,
             RealtimeModelTurnEndedEvent: self._turn_ended,
@@ -129,9 +107,6 @@ class ModelEventHandler:
             RealtimeModelMcpListToolsEvent: partial(publish_listing, hub),
             RealtimeModelMcpApprovalRequestedEvent: self._hosted_request,
             RealtimeModelMcpCallEvent: partial(publish_call, hub),
-            RealtimeModelInputAudioTranscriptionDeltaEvent: self._user_delta,
-            RealtimeModelInputAudioTranscriptionCompletedEvent: self._user_completed,
-            RealtimeModelInputAudioTranscriptionFailedEvent: self._user_failed,
             RealtimeModelSpeechStartedEvent: self._speech_started,
             RealtimeModelSpeechStoppedEvent: self._speech_stopped,
             RealtimeModelAudioInterruptedEvent: self._audio_interrupted,
@@ -194,100 +169,6 @@ class ModelEventHandler:
         )
         hub.publish(done)
 
-    def _transcript_delta(self, event: RealtimeModelTranscriptDeltaEvent) -> None:
-        self._words(event, "assistant_audio", event.delta)
-
-    def _text_delta(self, event: RealtimeModelOutputTextDeltaEvent) -> None:
-        self._words(event, "assistant_text", event.delta)
-
-    def _transcript_done(self, event: RealtimeModelTranscriptDoneEvent) -> None:
-        self._final_words(event, "assistant_audio", event.transcript)
-
-    def _text_done(self, event: RealtimeModelOutputTextDoneEvent) -> None:
-        self._final_words(event, "assistant_text", event.text)
-
-    def _words(
-        self, event: RealtimeModelTranscriptDeltaEvent | RealtimeModelOutputTextDeltaEvent, kind: PartKind, delta: str
-    ) -> None:
-        hub = self._hub
-        response = hub.responses.get(event.response_id)
-        if response is None or response.default_conversation:
-            text = self._add_words(event, kind, delta)
-        else:
-            text = hub.out_of_band_words(event.item_id, event.content_index, delta)
-        if response is not None:
-            response.items.setdefault(event.item_id)
-        self._transcript("assistant", event, delta, text)
-        hub.guardrails.feed(event.response_id, event.item_id, event.content_index, delta)
-
-    def _final_words(
-        self, event: RealtimeModelTranscriptDoneEvent | RealtimeModelOutputTextDoneEvent, kind: PartKind, text: str
-    ) -> None:
-        hub = self._hub
-        response = hub.responses.get(event.response_id)
-        if response is not None:
-            response.items.setdefault(event.item_id)
-        if response is None or response.default_conversation:
-            change = hub.conversation.finish_words(event.item_id, event.content_index, text, kind)
-            if change == "added":
-                self._history_added(event.item_id, event.received_at)
-        self._transcript("assistant", event, "", text, final=True)
-        hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
-
-    def _transcript(
-        self, role: Any, event: Any, delta: str, text: str | GrowingText, *, final: bool = False, error: Any = None
-    ) -> None:
-        hub = self._hub
-        words = RealtimeTranscript(
-            info=hub.info,
-            role=role,
-            item_id=event.item_id,
-            delta=delta,
-            text=text,
-            final=final,
-            error=error,
-            content_index=event.content_index,
-            response_id=getattr(event, "response_id", None),
-            received_at=event.received_at,
-        )
-        hub.publish(words, len(text) if final else len(delta))
-
-    # -- history -----------------------------------------------------------------------------------------------------
-
-    def _history_updated(self, received_at: float | None) -> None:
-        history = self._hub.conversation.snapshot()
-        self._hub.publish(RealtimeHistoryUpdated(info=self._hub.info, history=history, received_at=received_at))
-
-    def _history_added(self, item_id: str, received_at: float | None) -> None:
-        item = self._hub.conversation.get(item_id)
-        if item is not None:
-            self._hub.publish(RealtimeHistoryAdded(info=self._hub.info, item=item, received_at=received_at))
-
-    def _add_words(self, event: Any, kind: PartKind, delta: str) -> GrowingText:
-        """Add words to the history, and give all of their part; words may come before their item."""
-        conversation = self._hub.conversation
-        known = event.item_id in conversation
-        text = conversation.add_words(event.item_id, event.content_index, delta, kind)
-        if not known:
-            self._history_added(event.item_id, event.received_at)
-        return text
-
-    def _item_updated(self, event: RealtimeModelItemUpdatedEvent) -> None:
-        item, received_at = event.item, event.received_at
-        change = self._hub.conversation.upsert(item, anchored=event.anchored)
-        if isinstance(item, RealtimeToolCallItem) and not item.arguments and item.output is None:
-            if change == "added":
-                self._begun_calls.add(item.item_id)  # it is announced when its arguments are there
-        elif change == "added" or item.item_id in self._begun_calls:
-            self._begun_calls.discard(item.item_id)
-            self._history_added(item.item_id, received_at)
-        elif change == "updated":
-            self._history_updated(received_at)
-
-    def _item_deleted(self, event: RealtimeModelItemDeletedEvent) -> None:
-        if self._hub.conversation.delete(event.item_id):
-            self._history_updated(event.received_at)
-
     # -- turns -------------------------------------------------------------------------------------------------------
 
     def _turn_started(self, event: RealtimeModelTurnStartedEvent) -> None:
@@ -317,7 +198,7 @@ class ModelEventHandler:
             usage=event.usage,
             received_at=event.received_at,
         )
-        output = self._output(response)
+        output = self._history.words_of(response)
         if not hub.guardrails.finish(response, lambda before: self._end_turn(end, output, before)):
             self._end_turn(end, output, None)
 
@@ -334,17 +215,6 @@ class ModelEventHandler:
         hub.publish_before(before, end)
         hub.hooks.agent_end(end.agent, output)
 
-    def _output(self, response: Response) -> str:
-        """All words of a response."""
-        parts: list[str] = []
-        for item_id in response.items:
-            item = self._hub.conversation.get(item_id)
-            if isinstance(item, AssistantMessageItem):
-                for part in item.content:
-                    words = part.text if isinstance(part, AssistantText) else part.transcript
-                    parts.append(words or "")
-        return "".join(parts)
-
     def _usage(self, event: RealtimeModelUsageEvent) -> None:
         hub = self._hub
         response = hub.responses.get(event.response_id) if event.response_id is not None else None
@@ -352,34 +222,13 @@ class ModelEventHandler:
         hub.wrapper.usage.add(event.usage, agent=agent.name, response_id=event.response_id)
 
     def _tool_call(self, event: RealtimeModelToolCallEvent) -> None:
-        if event.id in self._begun_calls:  # complete without arguments
-            self._begun_calls.discard(event.id)
-            self._history_added(event.id, event.received_at)
+        self._history.call_complete(event)
         self._hub.tool_runner.submit(event)
 
     def _hosted_request(self, event: RealtimeModelMcpApprovalRequestedEvent) -> None:
         self._hub.tool_runner.submit_hosted(event)
 
     # -- the user's words --------------------------------------------------------------------------------------------
-
-    def _user_delta(self, event: RealtimeModelInputAudioTranscriptionDeltaEvent) -> None:
-        text = self._add_words(event, "user_audio", event.delta)
-        self._transcript("user", event, event.delta, text)
-
-    def _user_completed(self, event: RealtimeModelInputAudioTranscriptionCompletedEvent) -> None:
-        hub = self._hub
-        if event.usage is not None:
-            hub.wrapper.usage.add_transcription(event.usage, agent=hub.agent.name)
-        change = hub.conversation.finish_words(event.item_id, event.content_index, event.transcript, "user_audio")
-        self._transcript("user", event, "", event.transcript, final=True)
-        if change == "added":
-            self._history_added(event.item_id, event.received_at)
-        elif change == "updated":
-            self._history_updated(event.received_at)
-
-    def _user_failed(self, event: RealtimeModelInputAudioTranscriptionFailedEvent) -> None:
-        text = self._hub.conversation.add_words(event.item_id, event.content_index, "", "user_audio")
-        self._transcript("user", event, "", text, final=True, error=event.error)
 
     def _speech_started(self, event: RealtimeModelSpeechStartedEvent) -> None:
         hub = self._hub

@@ -1,0 +1,179 @@
+"""What a session keeps of the conversation: its items, and the words of both sides as they become known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from trio_realtime._growing import GrowingText
+from trio_realtime.core.conversation import PartKind
+from trio_realtime.events import RealtimeHistoryAdded, RealtimeHistoryUpdated, RealtimeTranscript
+from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeToolCallItem
+from trio_realtime.model_events import (
+    RealtimeModelInputAudioTranscriptionCompletedEvent,
+    RealtimeModelInputAudioTranscriptionDeltaEvent,
+    RealtimeModelInputAudioTranscriptionFailedEvent,
+    RealtimeModelItemDeletedEvent,
+    RealtimeModelItemUpdatedEvent,
+    RealtimeModelOutputTextDeltaEvent,
+    RealtimeModelOutputTextDoneEvent,
+    RealtimeModelToolCallEvent,
+    RealtimeModelTranscriptDeltaEvent,
+    RealtimeModelTranscriptDoneEvent,
+)
+
+if TYPE_CHECKING:
+    from trio_realtime.session_tasks.hub import SessionHub
+    from trio_realtime.session_tasks.responses import Response
+
+__all__ = ["HistoryKeeper"]
+
+
+class HistoryKeeper:
+    """Brings the history up to date with the model's events, and tells the application and the guardrails."""
+
+    def __init__(self, hub: SessionHub) -> None:
+        self._hub = hub
+        self._begun_calls: set[str] = set()
+
+    def handlers(self) -> Mapping[type[Any], Callable[[Any], None]]:
+        """Give the model events that concern the conversation, and what each means."""
+        return {
+            RealtimeModelTranscriptDeltaEvent: self._transcript_delta,
+            RealtimeModelTranscriptDoneEvent: self._transcript_done,
+            RealtimeModelOutputTextDeltaEvent: self._text_delta,
+            RealtimeModelOutputTextDoneEvent: self._text_done,
+            RealtimeModelItemUpdatedEvent: self._item_updated,
+            RealtimeModelItemDeletedEvent: self._item_deleted,
+            RealtimeModelInputAudioTranscriptionDeltaEvent: self._user_delta,
+            RealtimeModelInputAudioTranscriptionCompletedEvent: self._user_completed,
+            RealtimeModelInputAudioTranscriptionFailedEvent: self._user_failed,
+        }
+
+    def call_complete(self, event: RealtimeModelToolCallEvent) -> None:
+        """Announce a call that is complete without arguments, if its item waits for that."""
+        if event.id in self._begun_calls:
+            self._begun_calls.discard(event.id)
+            self._history_added(event.id, event.received_at)
+
+    def _transcript_delta(self, event: RealtimeModelTranscriptDeltaEvent) -> None:
+        self._words(event, "assistant_audio", event.delta)
+
+    def _text_delta(self, event: RealtimeModelOutputTextDeltaEvent) -> None:
+        self._words(event, "assistant_text", event.delta)
+
+    def _transcript_done(self, event: RealtimeModelTranscriptDoneEvent) -> None:
+        self._final_words(event, "assistant_audio", event.transcript)
+
+    def _text_done(self, event: RealtimeModelOutputTextDoneEvent) -> None:
+        self._final_words(event, "assistant_text", event.text)
+
+    def _words(
+        self, event: RealtimeModelTranscriptDeltaEvent | RealtimeModelOutputTextDeltaEvent, kind: PartKind, delta: str
+    ) -> None:
+        hub = self._hub
+        response = hub.responses.get(event.response_id)
+        if response is None or response.default_conversation:
+            text = self._add_words(event, kind, delta)
+        else:
+            text = hub.out_of_band_words(event.item_id, event.content_index, delta)
+        if response is not None:
+            response.items.setdefault(event.item_id)
+        self._transcript("assistant", event, delta, text)
+        hub.guardrails.feed(event.response_id, event.item_id, event.content_index, delta)
+
+    def _final_words(
+        self, event: RealtimeModelTranscriptDoneEvent | RealtimeModelOutputTextDoneEvent, kind: PartKind, text: str
+    ) -> None:
+        hub = self._hub
+        response = hub.responses.get(event.response_id)
+        if response is not None:
+            response.items.setdefault(event.item_id)
+        if response is None or response.default_conversation:
+            change = hub.conversation.finish_words(event.item_id, event.content_index, text, kind)
+            if change == "added":
+                self._history_added(event.item_id, event.received_at)
+        self._transcript("assistant", event, "", text, final=True)
+        hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
+
+    def _transcript(
+        self, role: Any, event: Any, delta: str, text: str | GrowingText, *, final: bool = False, error: Any = None
+    ) -> None:
+        hub = self._hub
+        words = RealtimeTranscript(
+            info=hub.info,
+            role=role,
+            item_id=event.item_id,
+            delta=delta,
+            text=text,
+            final=final,
+            error=error,
+            content_index=event.content_index,
+            response_id=getattr(event, "response_id", None),
+            received_at=event.received_at,
+        )
+        hub.publish(words, len(text) if final else len(delta))
+
+    def _history_updated(self, received_at: float | None) -> None:
+        history = self._hub.conversation.snapshot()
+        self._hub.publish(RealtimeHistoryUpdated(info=self._hub.info, history=history, received_at=received_at))
+
+    def _history_added(self, item_id: str, received_at: float | None) -> None:
+        item = self._hub.conversation.get(item_id)
+        if item is not None:
+            self._hub.publish(RealtimeHistoryAdded(info=self._hub.info, item=item, received_at=received_at))
+
+    def _add_words(self, event: Any, kind: PartKind, delta: str) -> GrowingText:
+        """Add words to the history, and give all of their part; words may come before their item."""
+        conversation = self._hub.conversation
+        known = event.item_id in conversation
+        text = conversation.add_words(event.item_id, event.content_index, delta, kind)
+        if not known:
+            self._history_added(event.item_id, event.received_at)
+        return text
+
+    def _item_updated(self, event: RealtimeModelItemUpdatedEvent) -> None:
+        item, received_at = event.item, event.received_at
+        change = self._hub.conversation.upsert(item, anchored=event.anchored)
+        if isinstance(item, RealtimeToolCallItem) and not item.arguments and item.output is None:
+            if change == "added":
+                self._begun_calls.add(item.item_id)  # it is announced when its arguments are there
+        elif change == "added" or item.item_id in self._begun_calls:
+            self._begun_calls.discard(item.item_id)
+            self._history_added(item.item_id, received_at)
+        elif change == "updated":
+            self._history_updated(received_at)
+
+    def _item_deleted(self, event: RealtimeModelItemDeletedEvent) -> None:
+        if self._hub.conversation.delete(event.item_id):
+            self._history_updated(event.received_at)
+
+    def words_of(self, response: Response) -> str:
+        """All words of a response."""
+        parts: list[str] = []
+        for item_id in response.items:
+            item = self._hub.conversation.get(item_id)
+            if isinstance(item, AssistantMessageItem):
+                for part in item.content:
+                    words = part.text if isinstance(part, AssistantText) else part.transcript
+                    parts.append(words or "")
+        return "".join(parts)
+
+    def _user_delta(self, event: RealtimeModelInputAudioTranscriptionDeltaEvent) -> None:
+        text = self._add_words(event, "user_audio", event.delta)
+        self._transcript("user", event, event.delta, text)
+
+    def _user_completed(self, event: RealtimeModelInputAudioTranscriptionCompletedEvent) -> None:
+        hub = self._hub
+        if event.usage is not None:
+            hub.wrapper.usage.add_transcription(event.usage, agent=hub.agent.name)
+        change = hub.conversation.finish_words(event.item_id, event.content_index, event.transcript, "user_audio")
+        self._transcript("user", event, "", event.transcript, final=True)
+        if change == "added":
+            self._history_added(event.item_id, event.received_at)
+        elif change == "updated":
+            self._history_updated(event.received_at)
+
+    def _user_failed(self, event: RealtimeModelInputAudioTranscriptionFailedEvent) -> None:
+        text = self._hub.conversation.add_words(event.item_id, event.content_index, "", "user_audio")
+        self._transcript("user", event, "", text, final=True, error=event.error)
