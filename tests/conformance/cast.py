@@ -65,6 +65,11 @@ class Cast:
         self.note("gives", text=text)
         return text
 
+    def fails(self, text: str) -> DiskFullError:
+        """Give an error of the application's own, and write its text to the log."""
+        self.note("fails", text=text)
+        return DiskFullError(text)
+
     def resolve(self, value: Any) -> Any:
         """Put callables and objects in the place of ``"@name"``."""
         if isinstance(value, str) and value.startswith("@"):
@@ -137,13 +142,13 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     async def broken(path: str) -> str:
         """Save a file."""
         cast.note("broken", path=path)
-        raise DiskFullError(f"no room for {path}")
+        raise cast.fails(f"no room for {path}")
 
     @tool(failure_error_function=None)
     async def broken_hard(path: str) -> str:
         """Save a file or fail."""
         cast.note("broken_hard", path=path)
-        raise DiskFullError(f"no room for {path}")
+        raise cast.fails(f"no room for {path}")
 
     def excuse(context: Any, error: Exception) -> str:
         cast.note("excuse", error=type(error).__name__, text=str(error))
@@ -152,7 +157,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     @tool(failure_error_function=excuse)
     async def broken_politely(path: str) -> str:
         """Save a file or say sorry."""
-        raise DiskFullError(f"no room for {path}")
+        raise cast.fails(f"no room for {path}")
 
     @tool
     async def whoami(context: lib.ToolContext, loud: bool = False) -> str:
@@ -224,6 +229,8 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         cast.note("watch_input", arguments=text, agent=data.agent.name)
         if "forbidden" in text:
             return lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("That word is not allowed."))
+        if "crash" in text:
+            raise cast.fails("the guardrail has no room")
         if "fatal" in text:
             return lib.ToolGuardrailFunctionOutput.raise_exception("stop")
         return lib.ToolGuardrailFunctionOutput.allow()
@@ -232,6 +239,8 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         cast.note("watch_output", output=data.output)
         if "spoiled" in str(data.output):
             return lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("The output was withheld."))
+        if "burnt" in str(data.output):
+            return lib.ToolGuardrailFunctionOutput.raise_exception("stop")
         return lib.ToolGuardrailFunctionOutput.allow()
 
     guards = {
@@ -243,6 +252,20 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     async def guarded(word: str) -> str:
         """Repeat a word."""
         cast.note("guarded", word=word)
+        return cast.gives(f"word: {word}")
+
+    def note_input(data: Any) -> Any:
+        cast.note("note_input", arguments=data.context.tool_arguments)
+        return lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("Never."), {"why": "late"}) if (
+            "forbidden" in data.context.tool_arguments
+        ) else lib.ToolGuardrailFunctionOutput.allow({"seen": True})
+
+    first, then = lib.tool_input_guardrail(watch_input), lib.tool_input_guardrail(name="note")(note_input)
+
+    @tool(tool_input_guardrails=[then, first])
+    async def guarded_twice(word: str) -> str:
+        """Repeat a word that two have looked at."""
+        cast.note("guarded_twice", word=word)
         return cast.gives(f"word: {word}")
 
     @tool(needs_approval=True, **guards)
@@ -289,13 +312,19 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
     def refuse_nothing(args: Any) -> None:
         cast.note("formatter", kind=args.kind)
 
+    def refuse_number(args: Any) -> Any:
+        return 7
+
+    def refuse_broken(args: Any) -> Any:
+        raise cast.fails("the formatter has no room")
+
     def output_guardrail(name: str, word: str, *, wait: str | None = None, fail: bool = False) -> Any:
         async def check(context: Any, agent: Any, text: str) -> Any:
             cast.note(name, agent=agent.name, text=text)
             if wait is not None:
                 await cast.gate(wait).wait()
             if fail:
-                raise DiskFullError("the guardrail has no room")
+                raise cast.fails("the guardrail has no room")
             return lib.GuardrailFunctionOutput(output_info={"word": word}, tripwire_triggered=word in text)
 
         return lib.OutputGuardrail(guardrail_function=check, name=name)
@@ -307,7 +336,7 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
         cast.note("on_handoff_reason", reason=data.reason, urgent=data.urgent)
 
     def on_handoff_broken(context: Any) -> None:
-        raise DiskFullError("no room to hand over")
+        raise cast.fails("no room to hand over")
 
     def is_handoff_enabled(context: Any, agent: Any) -> bool:
         return bool(cast.flags["handoff_enabled"])
@@ -320,9 +349,12 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
         "refuse": refuse,
         "refuse_async": refuse_async,
         "refuse_nothing": refuse_nothing,
+        "refuse_number": refuse_number,
+        "refuse_broken": refuse_broken,
         "no_secret": output_guardrail("no_secret", "secret"),
         "no_password": output_guardrail("no_password", "password"),
         "slow_check": output_guardrail("slow_check", "secret", wait="check"),
+        "passing_check": output_guardrail("passing_check", "nobody says this"),
         "broken_check": output_guardrail("broken_check", "secret", fail=True),
         "on_handoff": on_handoff,
         "on_handoff_reason": on_handoff_reason,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -58,6 +59,7 @@ class Peer:
         self.handshake: Json = {}
         self.received: list[Json] = []
         self.aliases: dict[str, str] = {}
+        self.ready = trio.Event()
         self.closed = trio.Event()
         self.pause: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self.close_code: int | None = None
@@ -71,6 +73,7 @@ class Peer:
         self._order: list[str] = []
         self._asked: list[Json] = []
         self._open: Json | None = None
+        self._part: tuple[Json, Json, Json, str] | None = None
         self._auto: dict[str, Callable[[Json], Any]] = {
             "session.update": self._on_update,
             "conversation.item.create": self._on_item_create,
@@ -93,9 +96,11 @@ class Peer:
         if self.options["reject"]:
             refusal = self.options["reject"]
             await request.reject(refusal["status"], body=refusal.get("body", "").encode())
+            self.ready.set()
             self.closed.set()
             return
         self._socket = await request.accept()
+        self.ready.set()
         try:
             if self.options["created"]:
                 await self.send({"type": "session.created", "session": copy.deepcopy(self._session)})
@@ -253,6 +258,17 @@ class Peer:
         fields = {"type": "invalid_request_error", "code": None, "message": "", "param": None, "event_id": event_id}
         await self.send({"type": "error", "error": {**fields, **error}})
 
+    def _about(self, value: Json) -> tuple[Json, str | None]:
+        """Give an error, and the id of the client's last event of the type in ``about`` if there is that key."""
+        error = dict(value)
+        about = error.pop("about", None)
+        if about is None:
+            return error, error.pop("event_id", None)
+        event = [event for event in self.received if event["type"] == about][-1]
+        if about == "response.create" and event in self._asked:
+            self._asked.remove(event)  # it is refused
+        return error, event.get("event_id")
+
     async def expect(self, type: str) -> None:
         """Check that one more client event of a type has come than was expected before."""
         number = self._expected[type] = self._expected.get(type, 0) + 1
@@ -279,9 +295,11 @@ class Peer:
             case "server":
                 self.options.update(value)
             case "error":
-                await self.error(value)
+                await self.error(*self._about(value))
             case "reply":
                 await self.reply(value)
+            case "more":
+                await self.more(value)
             case "finish_reply":
                 await self.finish_reply(value or {})
             case "confirm_item":
@@ -403,7 +421,6 @@ class Peer:
     async def _message(self, part: Json, *, leave_open: bool) -> None:
         spoken = "spoken" in part
         key, kind = ("transcript", "output_audio") if spoken else ("text", "output_text")
-        words = part["spoken"] if spoken else part["text"]
         item: Json = {
             "id": part.get("item") or self.new("item"),
             "type": "message",
@@ -415,19 +432,28 @@ class Peer:
         shown = {"type": "audio" if spoken else "text", key: ""}
         await self.send({"type": "response.content_part.added", **fields, "part": dict(shown)})
         item["content"] = [{"type": kind, key: ""}]
-        delta = "response.output_audio_transcript.delta" if spoken else "response.output_text.delta"
-        for piece in _pieces(words):
-            item["content"][0][key] += piece
-            await self.send({"type": delta, **fields, "delta": piece, "obfuscation": "xyz"})
-        for size in part.get("audio", [480] if spoken else []):
-            data = base64.b64encode(pattern(size)).decode()
-            await self.send({"type": "response.output_audio.delta", **fields, "delta": data, "obfuscation": "xyz"})
-        self._response["_part"] = (item, fields, shown, key, words)
+        self._part = (item, fields, shown, key)
+        await self.more({"audio": [480] if spoken else [], **part})
         if not leave_open:
             await self._message_done("completed")
 
+    async def more(self, part: Json) -> None:
+        """Go on with the message that is open: words (spoken or text) and audio (list of byte counts)."""
+        if self._part is None:
+            raise AssertionError("no message is open")
+        item, fields, _, key = self._part
+        delta = "response.output_audio_transcript.delta" if key == "transcript" else "response.output_text.delta"
+        for piece in _pieces(part.get("spoken", part.get("text", ""))):
+            item["content"][0][key] += piece
+            await self.send({"type": delta, **fields, "delta": piece, "obfuscation": "xyz"})
+        for size in part.get("audio", []):
+            data = base64.b64encode(pattern(size)).decode()
+            await self.send({"type": "response.output_audio.delta", **fields, "delta": data, "obfuscation": "xyz"})
+
     async def _message_done(self, status: str) -> None:
-        item, fields, shown, key, words = self._response.pop("_part")
+        assert self._part is not None
+        (item, fields, shown, key), self._part = self._part, None
+        words = item["content"][0][key]
         if key == "transcript":
             await self.send({"type": "response.output_audio.done", **fields})
             await self.send({"type": "response.output_audio_transcript.done", **fields, "transcript": words})
@@ -461,7 +487,7 @@ class Peer:
         """End the response that is open: close its item, then response.done."""
         response = self._response
         status = value.get("status", "completed")
-        if "_part" in response:
+        if self._part is not None:
             await self._message_done("completed" if status == "completed" else "incomplete")
         response["status"] = status
         if status != "completed":
@@ -524,5 +550,4 @@ def _user_audio(item_id: str) -> Json:
 
 
 def _pieces(text: str) -> list[str]:
-    words = text.split(" ")
-    return [word if at == 0 else " " + word for at, word in enumerate(words)] if text else []
+    return re.findall(r" *[^ ]+", text)
