@@ -218,7 +218,8 @@ class ClientMCPServer(MCPServer, Generic[P]):
     ) -> CallToolResult:
         """Call a tool.
 
-        A checkpoint. A cancellation tells the server so, within 5 seconds at most.
+        A checkpoint. A cancellation, and a timeout too, tells the server so: at once, or within 5 seconds if it takes
+        nothing any more.
 
         Args:
             tool_name: the tool, as the server calls it.

@@ -12,7 +12,7 @@ import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven
 from trio_realtime.errors import UserError, UserTypeError
-from trio_realtime.mcp.approval import RequireApproval, approval_policy
+from trio_realtime.mcp.approval import ApprovalPolicy, RequireApproval, approval_policy
 from trio_realtime.tools.invoke import ToolErrorFunction
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class MCPServer(abc.ABC):
             if value is not None and not callable(value):
                 raise UserTypeError(f"MCP server: {option} must be a function or None, not {type(value).__name__}")
         self.use_structured_content = use_structured_content
-        self.approval_policy = approval_policy(require_approval)
+        self.approval_policy: ApprovalPolicy = approval_policy(require_approval)
         self.failure_error_function: ToolErrorFunction | NotGiven | None = failure_error_function
         self.tool_meta_resolver: MCPToolMetaResolver | None = tool_meta_resolver
         self.tool_input_guardrails = tool_input_guardrails
