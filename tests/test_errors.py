@@ -9,6 +9,7 @@ import trio_realtime
 from trio_realtime import errors
 from trio_realtime.errors import (
     AgentsException,
+    CallRequestRefused,
     ConfigRejected,
     HandshakeRejected,
     InternalError,
@@ -53,6 +54,11 @@ MADE = [
         HandshakeRejected("m", status=429, headers={"retry-after": "1"}, body="slow", attempts=2),
         {"message": "m", "status": 429, "headers": {"retry-after": "1"}, "body": "slow", "attempts": 2, "code": None},
         (RealtimeConnectionError,),
+    ),
+    (
+        CallRequestRefused("m", status=409, type="t", code="c", param="p", severity="fatal"),
+        {"message": "m", "status": 409, "type": "t", "code": "c", "param": "p", "severity": "fatal", "event_id": None},
+        (ServerError,),
     ),
     (HandshakeRejected("m", status=401), {"headers": {}, "body": "", "attempts": 1}, ()),
     (SessionExpired("m", code=1001), {"message": "m", "code": 1001}, (RealtimeConnectionError,)),

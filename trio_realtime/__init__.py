@@ -17,7 +17,6 @@ from trio_realtime.audio import AudioFormat as AudioFormat
 from trio_realtime.audio import RealtimeAudioFormat as RealtimeAudioFormat
 from trio_realtime.audio import RealtimePlaybackState as RealtimePlaybackState
 from trio_realtime.audio import RealtimePlaybackTracker as RealtimePlaybackTracker
-from trio_realtime.calls import CallRequestRefused as CallRequestRefused
 from trio_realtime.calls import RealtimeCalls as RealtimeCalls
 from trio_realtime.config import DeliverySettings as DeliverySettings
 from trio_realtime.config import Limits as Limits
@@ -49,6 +48,7 @@ from trio_realtime.config import ToolErrorFormatter as ToolErrorFormatter
 from trio_realtime.context import RunContextWrapper as RunContextWrapper
 from trio_realtime.dialect import Dialect as Dialect
 from trio_realtime.errors import AgentsException as AgentsException
+from trio_realtime.errors import CallRequestRefused as CallRequestRefused
 from trio_realtime.errors import ConfigRejected as ConfigRejected
 from trio_realtime.errors import HandshakeRejected as HandshakeRejected
 from trio_realtime.errors import InternalError as InternalError

@@ -20,7 +20,7 @@ import trio
 
 from trio_realtime.__about__ import __version__
 from trio_realtime.config import HeadersCallable, KeyCallable
-from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, ServerError, Severity, UserError
+from trio_realtime.errors import CallRequestRefused, RealtimeConnectionError, RealtimeTimeoutError, UserError
 from trio_realtime.openai.severity import severity_of
 from trio_realtime.openai.websocket_model import get_api_key
 from trio_realtime.transport.base import TransportConfig, WireRequest
@@ -29,33 +29,12 @@ from trio_realtime.transport.request_check import check_request, is_loopback
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["CallRequestRefused", "RealtimeCalls"]
+__all__ = ["RealtimeCalls"]
 
 _MAX_BODY: Final = 64 * 1024  # of an answer that is only read for its error
 _CLOSE: Final = 1.0  # seconds for closing idle connections; nothing is lost by cutting them
 _KEY_STATUSES: Final = frozenset({401, 403})
 _NOT_IN_URL: Final = re.compile(r"[^\x21-\x7e]")
-
-
-class CallRequestRefused(ServerError):
-    """The service did not do what it was asked to do with a call.
-
-    Attributes:
-        status: the HTTP status (401 and 403: the key; 404: no such call, or it is over; 409: not in this state).
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int,
-        type: str = "",
-        code: str | None = None,
-        param: str | None = None,
-        severity: Severity = "recoverable",
-    ) -> None:
-        super().__init__(message, type=type, code=code, param=param, severity=severity)
-        self.status = status
 
 
 class RealtimeCalls:

@@ -11,6 +11,7 @@
     │  └─ SessionExpired            the server ended the session at its maximum duration
     ├─ ConfigRejected               the server refused a session.update
     ├─ ServerError                  an error event of the server with no better home
+    │  └─ CallRequestRefused        the service did not do what it was asked to do with a phone call
     ├─ RealtimeTimeoutError         one of our own deadlines passed (also a TimeoutError)
     ├─ ToolTimeoutError             a tool with ``timeout_behavior="raise_exception"`` took too long
     ├─ ToolInputGuardrailTripwireTriggered
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentsException",
+    "CallRequestRefused",
     "ConfigRejected",
     "HandshakeRejected",
     "InternalError",
@@ -202,12 +204,33 @@ class ServerError(AgentsException):
         return f"{self.message} ({self.code or self.type})" if self.code or self.type else self.message
 
 
+class CallRequestRefused(ServerError):
+    """The service did not do what it was asked to do with a call.
+
+    Attributes:
+        status: the HTTP status (401 and 403: the key; 404: no such call, or it is over; 409: not in this state).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        type: str = "",
+        code: str | None = None,
+        param: str | None = None,
+        severity: Severity = "recoverable",
+    ) -> None:
+        super().__init__(message, type=type, code=code, param=param, severity=severity)
+        self.status = status
+
+
 class RealtimeTimeoutError(AgentsException, TimeoutError):
     """One of this library's own deadlines passed.
 
     Attributes:
         name: which one: ``"connect"``, ``"close"``, ``"configure"``, ``"response"``, ``"heartbeat"``, ``"send"``,
-            ``"approval"``, ``"guardrail"`` or ``"hook"``.
+            ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or ``"mcp"``.
         seconds: how long it was.
     """
 
