@@ -20,15 +20,19 @@ BLOCKS = [
     (match["code"], README.read_text()[: match.start()].count("\n") + 2)
     for match in re.finditer(r"^```python\n(?P<code>.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
 ]
+AZURE = "wss://example.openai.azure.com/openai/v1/realtime?model=my-deployment"
 SAYS = {
     "Quickstart": "RealtimeAudio(",
     "Agents": "Night desk",
     "Tools": "gave It is sunny in Oslo, 20 degrees celsius.",
     "Approvals": "50 euros are on their way.",
+    "MCP servers of the service's own": "assistant says: ",
     "Handoffs": "Front desk -> Billing",
     "Guardrails": "['no_passwords'] stopped:",
     "Audio and interruptions": "the response was cancelled",
     "Phone calls": "assistant says: Hello! How can I help you?",
+    "Other endpoints": "44\n",
+    "Usage": "Assistant 44",
     "Custom models": "Pretty bird",
     "Testing": "took 60",
     "Errors": "did you mean 'model_settings'?",
@@ -97,6 +101,7 @@ def test_block(code, line, url, calls_url, monkeypatch, capsys):
     monkeypatch.setattr(websocket_model, "DEFAULT_URL", url)
     monkeypatch.setitem(RealtimeCalls.__init__.__kwdefaults__, "base_url", calls_url)
     monkeypatch.setenv("OPENAI_API_KEY", "any")
+    code = code.replace(AZURE, url)
     exec(compile("\n" * (line - 1) + code, str(README), "exec"), {"__name__": "__main__"})
     assert SAYS[section(line)] in capsys.readouterr().out
 
