@@ -26,6 +26,7 @@ SAYS = {
     "Agents": "Night desk",
     "Tools": "gave It is sunny in Oslo, 20 degrees celsius.",
     "Approvals": "50 euros are on their way.",
+    "MCP servers": "find_book gave Walden is on the third shelf.",
     "MCP servers of the service's own": "assistant says: ",
     "Handoffs": "Front desk -> Billing",
     "Guardrails": "['no_passwords'] stopped:",
