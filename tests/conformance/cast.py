@@ -122,6 +122,16 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         return cast.gives(f"{name} is done")
 
     @tool
+    async def cancellable() -> str:
+        """Wait for good."""
+        cast.note("cancellable begins")
+        try:
+            await cast.gate("never").wait()
+        finally:
+            cast.note("cancellable ends")
+        return "never"
+
+    @tool
     async def report(place: Place, notes: list[str] | None = None) -> dict[str, Any]:
         """Report a place."""
         cast.note("report", city=place.city, floor=place.floor, notes=notes)

@@ -28,6 +28,8 @@ DEFAULTS: Json = {
     "confirm": True,  # answer conversation.item.create
     "cancel": True,  # answer response.cancel
     "reject": None,  # {status, body}: refuse the handshake
+    "hang_up": False,  # end the connection instead of an answer to the handshake
+    "close": None,  # {code, reason}: close at once
 }
 USAGE: Json = {
     "total_tokens": 30,
@@ -99,11 +101,18 @@ class Peer:
             self.ready.set()
             self.closed.set()
             return
+        if self.options["hang_up"]:
+            await request._connection._stream.aclose()
+            self.ready.set()
+            self.closed.set()
+            return
         self._socket = await request.accept()
         self.ready.set()
         try:
             if self.options["created"]:
                 await self.send({"type": "session.created", "session": copy.deepcopy(self._session)})
+            if self.options["close"]:
+                await self._socket.aclose(**self.options["close"])
             while True:
                 await self._take(json.loads(await self._socket.get_message()))
         except trio_websocket.ConnectionClosed as end:
@@ -300,6 +309,8 @@ class Peer:
                 await self.reply(value)
             case "more":
                 await self.more(value)
+            case "elapse":  # milliseconds, where a clock on the client's side must have moved
+                await trio.sleep(value / 1000)
             case "finish_reply":
                 await self.finish_reply(value or {})
             case "confirm_item":
@@ -354,7 +365,8 @@ class Peer:
         """Send a whole response, or the beginning of one with ``open: true``.
 
         Keys: text, spoken (words) with audio (list of byte counts), calls (list of {name, arguments, call_id, item}),
-        parts (list of the former, for several items), item, response, unasked, open, status, reason, error, usage.
+        parts (list of the former, for several items), item, response, unasked, open, status, reason, error, usage,
+        settle (wait after response.created, and say no more if the client cancels).
         """
         asked = None
         if not value.get("unasked"):
@@ -362,6 +374,10 @@ class Peer:
                 raise AssertionError(f"reply: no response.create waits for {value}")
             asked = self._asked.pop(0)
         await self._begin_response(value, (asked or {}).get("response") or {})
+        if value.get("settle"):
+            await self.pause()
+            if self._open is None:  # it was cancelled
+                return
         for part in value.get("parts", [value]):
             last = value.get("open") and part is value.get("parts", [value])[-1]
             if "spoken" in part or "text" in part:
