@@ -98,7 +98,7 @@ class RealtimeAgentEndEvent(_SessionEvent):
     """A response has ended.
 
     Attributes:
-        agent: the agent current at that moment; after a handoff not the one that began.
+        agent: the agent that began it, also after a handoff.
         response_id: the response.
         status: ``"completed"``, ``"cancelled"``, ``"failed"`` or ``"incomplete"``.
         reason: why it was cancelled or is incomplete, for example ``"turn_detected"`` or ``"content_filter"``.

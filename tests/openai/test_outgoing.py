@@ -227,18 +227,18 @@ POINTS = (
 )
 
 
-def test_an_interruption_cancels_by_id_cuts_what_was_heard_and_deletes_what_was_not(talk):
+def test_an_interruption_cuts_what_was_heard_deletes_what_was_not_and_cancels_by_id(talk):
     talk.created("resp_1")
     assert talk.say(RealtimeModelSendInterrupt(truncations=POINTS)) == [
-        {"type": "response.cancel", "event_id": "event1", "response_id": "resp_1"},
         {
             "type": "conversation.item.truncate",
-            "event_id": "event2",
+            "event_id": "event1",
             "item_id": "item_a",
             "content_index": 0,
             "audio_end_ms": 1500,
         },
-        {"type": "conversation.item.delete", "event_id": "event3", "item_id": "item_b"},
+        {"type": "conversation.item.delete", "event_id": "event2", "item_id": "item_b"},
+        {"type": "response.cancel", "event_id": "event3", "response_id": "resp_1"},
     ]
 
 

@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from trio_realtime.errors import UserError
-from trio_realtime.tools.strict import strict_schema
+from trio_realtime.tools.strict import strict_schema, without_unused_definitions
 
 
 def obj(**properties) -> dict:
@@ -108,3 +108,14 @@ def test_depth_has_a_limit() -> None:
 def test_the_number_of_nodes_has_a_limit() -> None:
     with pytest.raises(UserError, match="100000 nodes"):
         strict_schema(obj(**{str(i): True for i in range(100_001)}), "x")
+
+
+def test_unused_definitions_are_dropped():
+    used = {"x/y~z": {"$ref": "#/$defs/B"}, "B": {"type": "string"}, "C": {"$ref": "#/$defs/C"}}
+    schema = {"type": "object", "properties": {"a": {"items": [{"$ref": "#/$defs/x~1y~0z"}]}}}
+    assert without_unused_definitions({**schema, "$defs": used}) == {
+        **schema,
+        "$defs": {name: used[name] for name in ("x/y~z", "B")},
+    }
+    assert without_unused_definitions({"type": "object", "$defs": used}) == {"type": "object"}
+    assert without_unused_definitions(schema) == schema

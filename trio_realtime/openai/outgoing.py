@@ -163,12 +163,10 @@ class OutgoingProtocol:
         return [self._encode(ResponseCancel(event_id=event_id, response_id=response_id).to_wire())]
 
     def _interrupt(self, event: RealtimeModelSendInterrupt, now: float) -> Outgoing:
-        frames: list[Frame] = []
+        points = () if event.cancel_response_only else event.truncations
+        frames = [self._truncate(point) for point in points]
         if not event.playback_only:
             frames += self._stop(event.response_id, now)
-        if not event.cancel_response_only:
-            for point in event.truncations:
-                frames.append(self._truncate(point))
         return Outgoing(frames)
 
     def _stop(self, response_id: str | None, now: float) -> list[Frame]:

@@ -190,7 +190,7 @@ class ModelEventHandler:
             hub.tool_runner.go_on()
         end = RealtimeAgentEndEvent(
             info=hub.info,
-            agent=hub.agent,
+            agent=response.agent,
             response_id=event.response_id,
             status=event.status,
             reason=event.reason,

@@ -182,8 +182,8 @@ class ToolRunner:
         names = [tool.name for tool in call.tools.functions] + [handoff.tool_name for handoff in call.tools.handoffs]
         text = f"There is no tool named {call.event.name!r}. The tools are: {', '.join(names) or 'none'}."
         message = f"the model called {call.event.name!r}: no such tool"
-        self._hub.report(ModelBehaviorError(message, call_id=call.event.call_id), call.event.received_at)
         await self._send_output(call, Answer(text=text, value=text))
+        self._hub.report(ModelBehaviorError(message, call_id=call.event.call_id), call.event.received_at)
 
     async def _answer_tool(self, call: ToolCall, tool: FunctionTool) -> None:
         hub, event = self._hub, call.event

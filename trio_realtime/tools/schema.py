@@ -22,7 +22,7 @@ from trio_realtime.tools._constraints import is_field_info
 from trio_realtime.tools._defaults import json_default
 from trio_realtime.tools._shape import ArgumentError, Schema, Shape, UnsupportedTypeError, at_key, is_object, kind_of
 from trio_realtime.tools.docstrings import DocstringStyle, Documentation, read_docstring
-from trio_realtime.tools.strict import strict_schema
+from trio_realtime.tools.strict import strict_schema, without_unused_definitions
 
 __all__ = ["FunctionSchema", "InputSchema", "function_schema", "input_schema", "parse_arguments"]
 
@@ -329,7 +329,7 @@ def input_schema(tp: Any, owner: str, namespace: Mapping[str, Any] | None = None
     schema = dict(shape.schema)
     if compiler.defs:
         schema["$defs"] = compiler.defs
-    return InputSchema(strict_schema(schema, owner), shape)
+    return InputSchema(without_unused_definitions(strict_schema(schema, owner)), shape)
 
 
 def caller_namespace(module: str | None) -> dict[str, Any]:

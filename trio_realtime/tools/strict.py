@@ -12,7 +12,7 @@ from typing import Any
 from trio_realtime.errors import UserError
 from trio_realtime.tools._shape import is_array, is_object
 
-__all__ = ["strict_schema"]
+__all__ = ["strict_schema", "without_unused_definitions"]
 
 _MAX_DEPTH = 100
 _MAX_NODES = 100_000
@@ -56,6 +56,14 @@ def strict_schema(schema: Schema, owner: str) -> Schema:
     return root
 
 
+def without_unused_definitions(schema: Schema) -> Schema:
+    """Give a schema without the definitions that nothing in it refers to: the model pays for every word."""
+    definitions: Any = schema.get("$defs", {})
+    rest = {key: value for key, value in schema.items() if key != "$defs"}
+    used = {name: value for name, value in definitions.items() if _uses(rest, name, schema, set())}
+    return {**rest, "$defs": used} if used else rest
+
+
 def _describe(path: tuple[str, ...], schema: Schema) -> str:
     """Name the parameter in which a path lies; for a definition, the parameters that use it."""
     if len(path) >= 2 and path[0] == "properties":
@@ -77,7 +85,8 @@ def _uses(value: Any, definition: str, root: Schema, seen: set[str]) -> bool:
     ref = value.get("$ref")
     if isinstance(ref, str) and ref not in seen:
         seen.add(ref)
-        if ref.rpartition("/")[2] == definition or _uses(_resolve(root, ref), definition, root, seen):
+        name = ref.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        if name == definition or _uses(_resolve(root, ref), definition, root, seen):
             return True
     return any(_uses(inner, definition, root, seen) for inner in value.values())
 
