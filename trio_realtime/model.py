@@ -63,11 +63,14 @@ class RealtimeConnection(ABC):
         return None
 
     def next_deadline(self) -> float:
-        """Give the time on trio's clock at which :meth:`expire` wants to be called; ``inf`` for never."""
+        """Give the time on trio's clock at which :meth:`expire` wants to be called; ``inf`` for never.
+
+        A session asks for it after each :meth:`send_event`.
+        """
         return inf
 
     def expire(self, now: float) -> Sequence[RealtimeModelEvent]:
-        """Give the events that the passing of time has caused; ``now`` is on trio's clock, in seconds."""
+        """Give the events that the passing of time, or sending, has caused; ``now`` is on trio's clock, in seconds."""
         del now
         return ()
 

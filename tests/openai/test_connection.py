@@ -6,7 +6,6 @@ from math import inf
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from tests.openai.examples import EXAMPLES
 from trio_realtime.config import RealtimeSessionModelSettings
@@ -109,18 +108,14 @@ async def test_a_request_has_a_deadline_and_the_end_forgets_it(autojump_clock):
         assert connection.next_deadline() == inf
 
 
-async def test_an_event_that_sending_causes_wakes_the_reader(autojump_clock, nursery):
+async def test_what_sending_causes_is_given_by_expire(autojump_clock):
     async with connected() as (connection, _):
-        found = []
-
-        async def read():
-            found.append(await anext(connection))
-
-        nursery.start_soon(read)
-        await wait_all_tasks_blocked()
+        assert connection.next_deadline() == inf
         await connection.send_event(RealtimeModelSendSessionUpdate(session_settings=SETTINGS, event_id="mine"))
-        await wait_all_tasks_blocked()
-        assert [event.event_id for event in found] == ["mine"]
+        assert connection.next_deadline() == -inf
+        assert [event.event_id for event in connection.expire(trio.current_time())] == ["mine"]
+        assert connection.next_deadline() == inf
+        assert list(connection.expire(trio.current_time())) == []
 
 
 async def test_a_cancellation_sends_nothing_and_loses_nothing(autojump_clock):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 import trio
@@ -45,7 +46,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         self._wire = wire
         self._protocol = protocol
         self._events: deque[RealtimeModelEvent] = deque()
-        self._waiting: trio.CancelScope | None = None
+        self._caused: list[RealtimeModelEvent] = []
         self._ending: Exception | None = None
 
     @property
@@ -66,10 +67,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """
         await trio.lowlevel.checkpoint()
         out = self._protocol.send(event, trio.current_time())
-        if out.events:
-            self._events.extend(out.events)
-            if self._waiting is not None:
-                self._waiting.cancel()
+        self._caused += out.events
         with trio.CancelScope(shield=True):  # bounded by the wire's send_timeout
             for frame in out.frames:
                 await self._wire.send(frame)
@@ -108,17 +106,13 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         return True
 
     async def _read(self) -> None:
-        """Wait for a message, the end, or an event that sending has caused."""
-        with trio.CancelScope() as scope:
-            self._waiting = scope
-            try:
-                self._take(await self._wire.receive())
-            except RealtimeConnectionError as error:
-                self._ending = self._ended(error)
-            except RealtimeTimeoutError as error:
-                self._ending = error
-            finally:
-                self._waiting = None
+        """Wait for a message or the end."""
+        try:
+            self._take(await self._wire.receive())
+        except RealtimeConnectionError as error:
+            self._ending = self._ended(error)
+        except RealtimeTimeoutError as error:
+            self._ending = error
         if self._ending is not None:
             self._protocol.end()
 
@@ -137,11 +131,12 @@ class OpenAIRealtimeConnection(RealtimeConnection):
 
     def next_deadline(self) -> float:
         """See :meth:`RealtimeConnection.next_deadline`."""
-        return self._protocol.next_deadline()
+        return -inf if self._caused else self._protocol.next_deadline()
 
     def expire(self, now: float) -> Sequence[RealtimeModelEvent]:
         """See :meth:`RealtimeConnection.expire`."""
-        return self._protocol.expire(now)
+        caused, self._caused = self._caused, []
+        return [*caused, *self._protocol.expire(now)]
 
     def statistics(self) -> WireStatistics:
         """The counters of the wire, now."""
@@ -166,8 +161,8 @@ class OpenAIRealtimeConnection(RealtimeConnection):
             self._keep(await self._wire.receive(), None)
         update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=new_id("event"))
         await self.send_event(update)
-        done = any(_confirms(event, update) for event in self._events)
-        self._events = deque(event for event in self._events if not _confirms(event, update))
+        done = any(_confirms(event, update) for event in self._caused)  # there was nothing to change
+        self._caused.clear()
         while confirm and not done:
             done = self._keep(await self._wire.receive(), update)
 
