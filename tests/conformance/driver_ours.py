@@ -133,21 +133,28 @@ class OursDriver:
         else:
             self._events.append({"type": "end"})
 
-    async def mark(self, name: str) -> bool:
-        """Wait a moment for a marker to be read and everything to settle; answer it. Whether it was read."""
+    async def mark(self, name: str) -> bool | None:
+        """Wait a moment for a marker to be read and everything to settle; answer it.
+
+        Returns:
+            whether it was read; None if nothing is read any more, because the session has ended.
+        """
         if self._marker != name:
             self._marker, self._marked = name, trio.Event()
         with trio.move_on_after(0.2):
             await self._marked.wait()
         if not self._marked.is_set():
-            return False
+            return self._is_over()
         await trio.testing.wait_all_tasks_blocked()
         try:
             raw = _raw_message("conversation.item.retrieve", {"item_id": MARKER + name})
             await self._session.model.send_event(raw)
         except LIB.AgentsException:
-            return False
+            return self._is_over()
         return True
+
+    def _is_over(self) -> bool | None:
+        return None if any(event["type"] == "end" for event in self._events) else False
 
     async def settle(self) -> int:
         """Wait until nothing moves, and give a number that grows with what has happened."""

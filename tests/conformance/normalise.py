@@ -55,9 +55,9 @@ class _Names:
     def __init__(self, scenario: Scenario, seen: Seen) -> None:
         self._aliases = seen.aliases
         self._known = {*_strings(scenario.data), *_strings([entry for entry in seen.app])}
-        self._hints = sorted(
-            {text for text in self._known if len(text) > 3}, key=lambda text: (-len(text), text)
-        )
+        told = {entry["text"] for entry in seen.app if entry["app"] in ("gives", "fails")}
+        guardrails = {name for agent in scenario.data.get("agents") or () for name in agent.get("output_guardrails", ())}
+        self._hints = sorted(told | guardrails | {"no_secret", "no_password"})
 
     def line(self, value: Any) -> str:
         """Give a value on one line."""
@@ -83,15 +83,8 @@ class _Names:
             pass
         else:
             return text
-        if any(hint == text.removeprefix(hint) + hint for hint in self._hints):
-            return text
-        about: list[str] = []
-        rest = text
-        for hint in self._hints:
-            if hint in rest:
-                about.append(hint)
-                rest = rest.replace(hint, "")
-        return "<words of the library" + (f" with {sorted(about)}" if about else "") + ">"
+        about = [hint for hint in self._hints if hint in text]
+        return "<words of the library" + (f" with {about}" if about else "") + ">"
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -195,6 +188,8 @@ def _leaves(value: Any, path: str = "") -> dict[str, Any]:
             for key, one in _leaves(tool).items()
             if key.rpartition(".")[2] != "title" or key.endswith("properties.title")  # UNDOCUMENTED: titles
         }
+    if path.endswith("description") and isinstance(value, str):
+        return {path: value.rstrip()}  # the reference ends a default with an empty word
     return {path: value}
 
 
@@ -241,15 +236,20 @@ def _events(seen: Seen) -> Iterator[Json]:
             event["history"] = [_item(item) for item in event["history"]]
             if event["history"] == history and not first:
                 continue  # GLOBAL: retrieve: nothing but a status has changed, or nothing at all
-            history = event["history"]
-            first = False
+            before, history, first = history, event["history"], False
+            event["changed"] = [item for item in history if item not in before]
+            gone = {item["item_id"] for item in before} - {item["item_id"] for item in history}
+            event["gone"] = sorted(gone)
+            order = [item["item_id"] for item in before if item["item_id"] not in gone]
+            if order != [item["item_id"] for item in history][: len(order)]:
+                event["order"] = [item["item_id"] for item in history]
         yield event
 
 
 def _ended(event: Json) -> Json:
     """Fields of agent_end that the reference has not, where they say something."""
     new = {key: event[key] for key in ("status", "reason", "error") if event[key] not in (None, "completed")}
-    return {"type": event["type"], "agent": event["agent"], **new}
+    return {"type": event["type"], "agent": event["agent"], "usage": event["usage"], "new": new}
 
 
 def _item(item: Json) -> Json:
@@ -263,16 +263,23 @@ def _event_lines(event: Json, names: _Names) -> Iterator[str]:
     kind = event["type"]
     if kind == "history_updated":
         yield kind
-        for item in event["history"]:
+        for item in event["changed"]:
             yield f"history_updated {_item_line(item, names)}"
+        for item_id in event["gone"]:
+            yield f"history_updated without {names.renamed(item_id)}"
+        if "order" in event:
+            yield f"history_updated in the order {names.line(event['order'])}"
         return
     if kind == "history_added":
         yield f"{kind} {_item_line(event['item'], names)}"
         return
+    new = event.pop("new", None)
     if "output" in event:
         event = {**event, "output": names.words(event["output"])}
     rest = {key: value for key, value in event.items() if key != "type"}
     yield f"{kind} {names.line(rest)}" if rest else kind
+    if new:  # a line of its own, so that the rest is compared
+        yield f"{kind} {names.line(new)}"
 
 
 def _item_line(item: Json, names: _Names) -> str:

@@ -336,11 +336,14 @@ class Peer:
         await self.confirm({**self._items[waiting[0]], **changes})
 
     async def speech(self, value: Json) -> None:
-        """The user speaks a turn: started, stopped, committed, added, done, and the transcript if there is one."""
+        """The user speaks a turn: started, stopped, committed, added, done, and the transcript if there is one.
+
+        With ``begun`` it was told already that it started.
+        """
         item_id = value.get("item") or self.new("item")
-        await self.send(
-            {"type": "input_audio_buffer.speech_started", "audio_start_ms": 500, "item_id": item_id}
-        )
+        if not value.get("begun"):
+            fields = {"audio_start_ms": 500, "item_id": item_id}
+            await self.send({"type": "input_audio_buffer.speech_started", **fields})
         await self.send({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1500, "item_id": item_id})
         previous = self._order[-1] if self._order else None
         await self.send(

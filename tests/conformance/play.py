@@ -103,8 +103,8 @@ class _Play:
         name = f"{self._marks}."
         await self._peer.mark(name)
         with trio.move_on_after(5) as deadline:
-            while not await self._driver.mark(name):
-                if self._peer.closed.is_set():
+            while not (marked := await self._driver.mark(name)):
+                if self._peer.closed.is_set() or marked is None:
                     return
             with trio.fail_after(5):
                 await self._peer.wait_marked(name)
@@ -146,6 +146,7 @@ async def play(scenario: Scenario, driver: Any) -> Seen:
             await driver.start(given, server.port)
             play = _Play(driver, peer)
             if peer.handshake:
+                await peer.ready.wait()
                 await play.sync()
             for number, step in enumerate(scenario.steps, 1):
                 try:

@@ -10,7 +10,7 @@ from typing import Any
 from .bytes_of import summary
 
 _OWN = ("DiskFullError",)
-_CLOSED = ("ConnectionClosedError", "ConnectionClosedOK", "ConnectionClosed", "RealtimeConnectionError")
+_CLOSED = ("ConnectionClosedError", "ConnectionClosedOK", "ConnectionClosed", "InvalidMessage", "RealtimeConnectionError")
 
 
 def event_record(event: Any) -> dict[str, Any] | None:
@@ -31,6 +31,8 @@ def event_record(event: Any) -> dict[str, Any] | None:
                 record[name] = getattr(event, name, None)
             error = getattr(event, "error", None)
             record["error"] = getattr(error, "code", None)
+            usage = event.info.context.usage
+            record["usage"] = [usage.requests, usage.input_tokens, usage.output_tokens, usage.total_tokens]
         case "tool_end":
             record["output"] = plain(event.output)
         case "audio":
