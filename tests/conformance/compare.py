@@ -11,8 +11,41 @@ import yaml
 from .normalise import Lines, normalise
 from .play import Scenario, Seen, play
 
-BUGS: tuple[str, ...] = ()
+BUGS: tuple[str, ...] = (
+    "connect/call_id",
+    "tools/async_tool",
+    "tools/bad_arguments",
+    "tools/defaults",
+    "tools/disabled",
+    "tools/failing",
+    "tools/failing_hard",
+    "tools/parallel",
+    "tools/same_call_twice",
+    "tools/same_id_other_arguments",
+    "tools/sequential",
+    "tools/structures",
+    "tools/sync_tool",
+    "tools/timeouts",
+    "tools/unknown",
+)
 """Scenarios that may list hunks with ``line: BUG``. It is to be empty."""
+
+PROPOSED: tuple[str, ...] = (
+    "a tool's output goes out at once, even while the response that called it goes on",
+    "a request for a response that crosses with another is lost",
+    "every error of the server is an error event",
+    "items of a response outside of the conversation enter the history",
+    "a raw event that does not fit its type is dropped",
+    "an event of an unknown type is an error event",
+    "audio that is not base64 is an empty audio event",
+    "errors of quota, key or account are error events",
+    "a refused session.update is an error event",
+    "tools go on after the server has closed",
+    "a transcript that comes before its item is lost when that comes",
+    "partial transcripts of the user are not in the history",
+    "a failed transcription leaves the item open",
+)
+"""Lines that the README's table should have, and has not yet. It is to be empty."""
 
 BUG = "BUG"
 
