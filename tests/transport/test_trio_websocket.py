@@ -21,7 +21,7 @@ from trio_realtime.errors import (
     RealtimeConnectionError,
     RealtimeTimeoutError,
 )
-from trio_realtime.transport import trio_websocket
+from trio_realtime.transport import dialing
 from trio_realtime.transport.base import TransportConfig, Wire, WireRequest
 from trio_realtime.transport.trio_websocket import (
     ServerAddress,
@@ -315,7 +315,7 @@ async def test_handshake_timeout_covers_tls(nursery: trio.Nursery) -> None:
 
 
 def test_default_context_checks_certificates_and_names() -> None:
-    context = trio_websocket._default_context()
+    context = dialing.default_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
 

@@ -1,8 +1,9 @@
 """The transport seam: whole messages in, whole messages out, nothing of the protocol above.
 
 A *wire* is one open connection. A *connector* opens one: it is an async context manager function of a
-:class:`WireRequest`. The two built in are :func:`trio_realtime.transport.trio_websocket.connect` and
-:func:`trio_realtime.transport.memory.connector`; any function of the same shape can take their place.
+:class:`WireRequest`. Built in are :func:`trio_realtime.transport.trio_websocket.connect`,
+:func:`trio_realtime.transport.websockets.connect` and :func:`trio_realtime.transport.memory.connector`; any function of
+the same shape can take their place.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class TransportConfig:
         send_timeout: how long the peer may accept no data (10) before the connection counts as lost.
         max_size: largest incoming message in bytes (16 MiB); a larger one closes the connection with 1009.
         ssl_context: used for ``wss://``; None makes the default one, which checks certificates.
+        proxy: True (the default) goes through the HTTP proxy that the environment names for the host (``HTTPS_PROXY``,
+            ``HTTP_PROXY``, ``NO_PROXY``; never for loopback), False through none, a URL through that one.
         allow_insecure_key: let credentials go over plain ``ws://`` to another host than loopback.
     """
 
@@ -41,6 +44,7 @@ class TransportConfig:
     send_timeout: float | None = 10.0
     max_size: int | None = 16 * 1024 * 1024
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    proxy: str | bool = attrs.field(default=True, repr=False)
     allow_insecure_key: bool = False
 
 

@@ -9,7 +9,7 @@ import trio
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.transport.endings import Ending
 
-__all__ = ["MAX_BUFFERED", "Inbox", "as_text", "text_bytes"]
+__all__ = ["MAX_BUFFERED", "Inbox", "as_text", "as_utf8", "text_bytes"]
 
 MAX_BUFFERED = 16 * 1024 * 1024
 """How many bytes of messages a wire holds for its reader before it stops reading (16 MiB)."""
@@ -41,7 +41,8 @@ class Inbox:
             return
         self._messages.append(message)
         self._bytes += len(message)
-        self._readers.unpark()
+        if self._readers:
+            self._readers.unpark()
 
     def end(self, ending: Ending) -> bool:
         """Record how the connection ended and wake everybody. The first end counts; returns whether this is it."""
@@ -104,6 +105,22 @@ def as_text(message: object) -> str:
         raise UserError(f"a message given as bytes has to be UTF-8, byte {exc.start} is not") from None
 
 
+def as_utf8(message: object) -> bytes:
+    """Give the bytes of a text message that is to be sent.
+
+    Raises:
+        UserError: bytes that are not UTF-8, or a text with a lone surrogate.
+        UserTypeError: neither ``str`` nor ``bytes``.
+    """
+    if isinstance(message, bytes) and message.isascii():
+        return message
+    text = as_text(message)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise _surrogate(exc) from None
+
+
 def text_bytes(text: str) -> int:
     """Count the bytes of a text in UTF-8.
 
@@ -115,4 +132,8 @@ def text_bytes(text: str) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError as exc:
-        raise UserError(f"the message has a lone surrogate at position {exc.start}, which cannot be sent") from None
+        raise _surrogate(exc) from None
+
+
+def _surrogate(exc: UnicodeEncodeError) -> UserError:
+    return UserError(f"the message has a lone surrogate at position {exc.start}, which cannot be sent")

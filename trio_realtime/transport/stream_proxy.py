@@ -1,8 +1,8 @@
-"""The stream that is put between trio-websocket and the socket.
+"""The stream that is put between a WebSocket library and the socket.
 
-What trio-websocket leaves to its stream is decided here, without touching anything private of it: frames are written
-whole whatever is cancelled, a peer that takes no data is given up, the end of the stream is known at once (during the
-handshake too), and every byte and the time of the last read are counted.
+Frames are written whole whatever is cancelled, a peer that takes no data is given up, the end of the stream is known at
+once (during the handshake too), and every byte and the time of the last read are counted. For trio-websocket that needs
+nothing private of it: it leaves all this to its stream.
 """
 
 from __future__ import annotations
@@ -67,14 +67,29 @@ class StreamProxy(trio.abc.Stream):
             trio.ClosedResourceError: the proxy is closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        while self._backlog >= _BACKLOG and not (self._stopped or self.write_failed):
-            await self._progress.park()
+        if self.crowded:
+            await self.wait_for_room()
         if self._stopped:
             raise trio.ClosedResourceError("the stream is closed")
-        if not self.write_failed:
-            self._frames.append(bytes(data))
+        self.hand_over(bytes(data))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is on its way that a sender has to wait."""
+        return self._backlog >= _BACKLOG and not (self._stopped or self.write_failed)
+
+    async def wait_for_room(self) -> None:
+        """Wait until a sender need not wait any more, or the stream takes nothing any more. Yields only if it waits."""
+        while self.crowded:
+            await self._progress.park()
+
+    def hand_over(self, data: bytes) -> None:
+        """Hand frames to the writer at once, however much is on its way. Nothing is left of them after the end."""
+        if not (self._stopped or self.write_failed):
+            self._frames.append(data)
             self._backlog += len(data)
-            self._work.unpark()
+            if self._work:
+                self._work.unpark()
 
     async def flush(self) -> None:
         """Wait until what was handed over is written, or never will be. A checkpoint."""

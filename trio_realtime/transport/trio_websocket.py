@@ -1,8 +1,8 @@
 """Wires over WebSockets, made with trio-websocket: the client's connector and the server's side.
 
 :func:`connect` opens a client's wire over TCP or TLS, :func:`stream_connector` over any trio stream; :func:`serve` and
-:func:`serve_stream` are the other end of the two. Neither compression nor proxies nor redirects are supported:
-trio-websocket has none of them.
+:func:`serve_stream` are the other end of the two. Neither compression nor redirects are supported: trio-websocket has
+neither.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ from __future__ import annotations
 import functools
 import logging
 import math
-import os
-import socket
-import ssl
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import cast
 
@@ -25,15 +22,15 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_client_st
 from trio_realtime.errors import (
     AgentsException,
     HandshakeRejected,
-    RealtimeConnectionError,
-    RealtimeTimeoutError,
 )
 from trio_realtime.transport.base import Authorize, Connector, Handler, TransportConfig, Wire, WireRequest
-from trio_realtime.transport.endings import leaves, only_tells_of_an_end
+from trio_realtime.transport.dialing import OpenStream, dial, open_within
+from trio_realtime.transport.endings import only_tells_of_an_end
 from trio_realtime.transport.handshakes import HandshakeAnswer
 from trio_realtime.transport.request_check import Target, check_request
 from trio_realtime.transport.stream_proxy import StreamProxy
-from trio_realtime.transport.websocket_wire import WebSocketWire, running
+from trio_realtime.transport.stream_wire import running
+from trio_realtime.transport.websocket_wire import WebSocketWire
 
 __all__ = ["Authorize", "Handler", "ServerAddress", "connect", "serve", "serve_stream", "stream_connector"]
 
@@ -64,11 +61,11 @@ async def connect(request: WireRequest) -> AsyncGenerator[Wire, None]:
         UserError: a header value or URL part that cannot be sent.
     """
     target = check_request(request)
-    async with _client(lambda: _open_stream(target, request.config), target, request.config) as wire:
+    async with _client(lambda: dial(target, request.config), target, request.config) as wire:
         yield wire
 
 
-def stream_connector(open_stream: Callable[[], Awaitable[trio.abc.Stream]]) -> Connector:
+def stream_connector(open_stream: OpenStream) -> Connector:
     """Make a connector whose WebSocket runs over a stream of the caller.
 
     Everything but the socket is as in :func:`connect`, so over ``trio.testing.memory_stream_pair`` and a mock clock it
@@ -88,21 +85,8 @@ def stream_connector(open_stream: Callable[[], Awaitable[trio.abc.Stream]]) -> C
 
 
 @asynccontextmanager
-async def _client(
-    open_stream: Callable[[], Awaitable[trio.abc.Stream]], target: Target, config: TransportConfig
-) -> AsyncGenerator[Wire, None]:
-    timeout = math.inf if config.handshake_timeout is None else config.handshake_timeout
-    deadline = trio.current_time() + timeout
-    stream: trio.abc.Stream | None = None
-    with trio.CancelScope(deadline=deadline):
-        try:
-            stream = await open_stream()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            raise RealtimeConnectionError(f"could not connect to {target.host}:{target.port}: {_plain(exc)}") from exc
-    if stream is None:
-        raise RealtimeTimeoutError(
-            f"no connection to {target.host}:{target.port} within {timeout:g} seconds", name="connect", seconds=timeout
-        )
+async def _client(open_stream: OpenStream, target: Target, config: TransportConfig) -> AsyncGenerator[Wire, None]:
+    stream, deadline = await open_within(open_stream, target, config)
 
     async def handshake(nursery: trio.Nursery, proxy: StreamProxy) -> WebSocketConnection:
         return await wrap_client_stream(
@@ -120,41 +104,6 @@ async def _client(
     wire = WebSocketWire(stream, config=config, opener=handshake, deadline=deadline, answer=HandshakeAnswer())
     async with running(wire):
         yield wire
-
-
-async def _open_stream(target: Target, config: TransportConfig) -> trio.abc.Stream:
-    tcp = await trio.open_tcp_stream(target.host, target.port)
-    if not target.secure:
-        return tcp
-    context = config.ssl_context or _default_context()
-    tls = trio.SSLStream(tcp, context, server_hostname=target.host, https_compatible=True)
-    try:
-        await tls.do_handshake()
-    except BaseException:
-        await trio.aclose_forcefully(tls)
-        raise
-    return tls
-
-
-@functools.cache
-def _default_context() -> ssl.SSLContext:
-    # Cached because loading the certificates takes tens of milliseconds, during which nothing else runs.
-    return ssl.create_default_context()
-
-
-def _plain(exc: BaseException) -> str:
-    """Say in a few words what lies at the bottom of a failed connection attempt."""
-    while exc.__cause__ is not None:
-        exc = leaves(exc.__cause__)[0]
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return f"the TLS certificate is not accepted: {exc.verify_message}"
-    if isinstance(exc, ssl.SSLError):
-        return f"TLS failed: {(exc.reason or 'unknown reason').replace('_', ' ').lower()}"
-    if isinstance(exc, socket.gaierror):
-        return f"the host name could not be resolved ({exc.strerror})"
-    if isinstance(exc, OSError) and exc.errno:
-        return os.strerror(exc.errno).lower()
-    return "the connection was closed" if isinstance(exc, trio.BrokenResourceError) else type(exc).__name__
 
 
 @attrs.frozen

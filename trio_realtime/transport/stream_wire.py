@@ -1,0 +1,256 @@
+"""What wires over a stream have in common, whichever library reads and writes their frames.
+
+The connection lives in one shielded task with a nursery of its own. So a cancellation reaches the block that uses the
+wire first, then the closing handshake runs, then the task ends; and nothing that a library raises leaves that task
+other than as a value.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from contextlib import AbstractAsyncContextManager
+
+import trio
+
+from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError
+from trio_realtime.transport.base import TransportConfig, Wire, WireStatistics
+from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
+from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
+from trio_realtime.transport.inbox import Inbox
+from trio_realtime.transport.lifetimes import beside
+from trio_realtime.transport.stream_proxy import StreamProxy
+
+__all__ = ["StreamWire", "running"]
+
+_HURRY = 0.1  # seconds that a cancelled close still gives its close frame to leave
+
+
+class StreamWire(Wire):
+    """One WebSocket connection over one stream: its handshake, heartbeat, close and end.
+
+    Args:
+        stream: an open stream; the wire closes it.
+        config: limits and deadlines.
+        deadline: when the handshake has to be done, on the trio clock.
+        answer: reads the server's answer along; None on the server's side.
+    """
+
+    def __init__(
+        self, stream: trio.abc.Stream, *, config: TransportConfig, deadline: float, answer: HandshakeAnswer | None
+    ) -> None:
+        self.failure: AgentsException | None = None
+        self._config = config
+        self._deadline = deadline
+        self._proxy = StreamProxy(
+            stream, send_timeout=config.send_timeout, linger=config.close_timeout, on_stall=self._stalled
+        )
+        self._answer = answer
+        what = "client's request" if answer is None else "server's answer"
+        self._invalid = f"the {what} is not a valid WebSocket handshake"
+        self._inbox = Inbox()
+        self._scope = trio.CancelScope(shield=True)
+        self._settled = trio.Event()
+        self._closing = trio.Event()
+        self._finished = trio.Event()
+        self._close_frame = (1000, "")
+        self._close_scope = trio.CancelScope()
+        self._messages_sent = 0
+        self._messages_received = 0
+        self._latency: float | None = None
+
+    # What a library does in its own way.
+
+    @abstractmethod
+    async def _handshake(self, nursery: trio.Nursery) -> None:
+        """Make the handshake; tasks of the connection go into the nursery. Is cancelled when it cannot succeed."""
+
+    @abstractmethod
+    async def _pump(self) -> None:
+        """Move messages into the inbox until the end, so that pings and the close are seen without a receiver."""
+
+    @abstractmethod
+    def _ping(self, nursery: trio.Nursery, answered: trio.Event) -> None:
+        """Send a ping; when its pong has come, keep the latency and set the event."""
+
+    @abstractmethod
+    async def _close_connection(self) -> None:
+        """Make the closing handshake, or write what is left of it. Has a deadline; the pump runs meanwhile."""
+
+    @abstractmethod
+    def _refused_with(self, exc: BaseException) -> int | None:
+        """Give the HTTP status if this is the library's way to tell of a refused handshake."""
+
+    # The wire.
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is over, or on its way to be."""
+        return self._inbox.ending is not None
+
+    async def receive(self) -> str | bytes:
+        """See :meth:`Wire.receive`."""
+        return await self._inbox.receive()
+
+    def receive_nowait(self) -> str | bytes | None:
+        """See :meth:`Wire.receive_nowait`."""
+        return self._inbox.receive_nowait()
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """See :meth:`Wire.aclose`."""
+        check_close(code, reason)
+        self.begin_close(code, reason)
+        try:
+            await self._finished.wait()
+        except trio.Cancelled:
+            self._close_scope.deadline = min(self._close_scope.deadline, trio.current_time() + _HURRY)
+            raise
+
+    def statistics(self) -> WireStatistics:
+        """See :meth:`Wire.statistics`."""
+        return WireStatistics(
+            bytes_sent=self._proxy.bytes_sent,
+            bytes_received=self._proxy.bytes_received,
+            messages_sent=self._messages_sent,
+            messages_received=self._messages_received,
+            last_received=self._proxy.last_received,
+            latency=self._latency,
+        )
+
+    # Its life.
+
+    async def wait_open(self) -> None:
+        """Wait until the handshake is made. A checkpoint; a cancellation gives the connection up.
+
+        Raises:
+            HandshakeRejected, RealtimeConnectionError, RealtimeTimeoutError: there is no connection.
+        """
+        try:
+            await self._settled.wait()
+        except trio.Cancelled:
+            self._scope.cancel()
+            raise
+        if self.failure is not None:
+            raise self.failure
+
+    def begin_close(self, code: int = 1000, reason: str = "") -> None:
+        """Start to close without waiting; the first call, or the peer's own close before it, counts."""
+        if self._end(Ending.closed_here(code, reason)):
+            self._close_frame = (code, reason)
+
+    async def run(self) -> None:
+        """Hold the connection from the handshake to the end. Raises nothing but what interrupts the program."""
+        with self._scope:
+            try:
+                async with trio.open_nursery() as inner:
+                    inner.start_soon(self._proxy.write_frames)
+                    await self._open(inner)
+                    inner.start_soon(self._pump)
+                    inner.start_soon(self._heartbeat, inner)
+                    await self._closing.wait()
+                    await self._close()
+                    inner.cancel_scope.cancel()
+            except Exception as exc:  # noqa: BLE001 - it leaves this task as a value
+                self._crashed(exc)
+            finally:
+                self._end(Ending.lost())
+                self._settled.set()
+                if self._inbox.ending is not None and self._inbox.ending.code == TOO_BIG:
+                    with trio.move_on_after(self._config.close_timeout):
+                        await self._proxy.drain()
+                await trio.aclose_forcefully(self._proxy)
+                self._finished.set()
+
+    async def _open(self, inner: trio.Nursery) -> None:
+        proxy = self._proxy
+        done = False
+        with trio.CancelScope(deadline=self._deadline) as scope:
+            proxy.on_over = scope.cancel
+            if self._answer is not None:
+                self._answer.on_settled = scope.cancel
+                proxy.on_data = self._answer.feed
+            await self._handshake(inner)
+            done = True
+        proxy.on_over = proxy.on_data = None
+        if not done:
+            raise self._why_not_open()
+        self._settled.set()
+
+    def _why_not_open(self) -> AgentsException:
+        answer = self._answer
+        refusal = answer.refusal() if answer is not None else None
+        if refusal is not None:
+            return refusal
+        if not self._proxy.over.is_set():
+            seconds = self._config.handshake_timeout or 0.0
+            return RealtimeTimeoutError(
+                f"the WebSocket handshake was not done within {seconds:g} seconds", name="connect", seconds=seconds
+            )
+        return RealtimeConnectionError("the connection was closed during the WebSocket handshake")
+
+    async def _heartbeat(self, inner: trio.Nursery) -> None:
+        """Ping at intervals; end the connection when nothing at all came for ``ping_timeout`` after a ping."""
+        interval, timeout = self._config.ping_interval, self._config.ping_timeout
+        if interval is None:
+            return
+        while True:
+            await trio.sleep(interval)
+            answered = trio.Event()
+            pinged = trio.current_time()
+            self._ping(inner, answered)
+            while not answered.is_set():
+                # A peer that is busy sending is alive, even where its pong has to wait behind the data.
+                quiet_since = max(pinged, self._proxy.last_received)
+                deadline = math.inf if timeout is None else quiet_since + timeout
+                if trio.current_time() >= deadline:
+                    self._end(Ending.silent(timeout or 0.0))
+                    return
+                with trio.move_on_at(deadline):
+                    await answered.wait()
+
+    async def _close(self) -> None:
+        ending = self._inbox.ending
+        if ending is not None and ending.deadline is not None:
+            return  # nobody is there to answer
+        self._close_scope.deadline = min(self._close_scope.deadline, trio.current_time() + self._config.close_timeout)
+        with self._close_scope:
+            await self._close_connection()
+            await self._proxy.flush()  # a close frame that answers the peer's, or tells of a message over the limit
+
+    def _stalled(self) -> None:
+        self._end(Ending.stalled(self._config.send_timeout or 0.0))
+
+    def _end(self, ending: Ending) -> bool:
+        first = self._inbox.end(ending)
+        self._closing.set()
+        return first
+
+    def _crashed(self, exc: Exception) -> None:
+        """Make a value of what came out of the library's reader, or of the handshake."""
+        found = leaves(exc)
+        if self._settled.is_set():
+            # While closing this is noise.
+            self._end(Ending.lost("the WebSocket layer failed", cause=found[0]))
+            return
+        for leaf in found:
+            if isinstance(leaf, AgentsException):
+                self.failure = leaf
+                return
+            status = self._refused_with(leaf)
+            if status is not None:
+                refusal = self._answer.refusal() if self._answer is not None else None
+                self.failure = refusal or rejection(status, (), b"")
+                return
+        self.failure = RealtimeConnectionError(self._invalid)
+        self.failure.__cause__ = found[0]
+
+
+def running(wire: StreamWire) -> AbstractAsyncContextManager[None]:
+    """Hold a wire's connection for the length of a block, from the handshake on, and close it at the end.
+
+    The exception of the block leaves it as the same object. The close is shielded and takes ``close_timeout`` at most.
+
+    Raises:
+        HandshakeRejected, RealtimeConnectionError, RealtimeTimeoutError: there is no connection.
+    """
+    return beside(wire.run, ready=wire.wait_open, leave=wire.begin_close)
