@@ -29,6 +29,7 @@ class Cast:
         agents: by name; ``first`` is the one that begins.
         log: what the application's functions saw and gave.
         flags: switches that ``do: flag`` sets, read by ``@flag...`` callables.
+        session: the library's session, for tools that use it; set when it is entered.
     """
 
     def __init__(self, lib: Any, scenario: dict[str, Any]) -> None:
@@ -36,6 +37,7 @@ class Cast:
         self.log: list[dict[str, Any]] = []
         self.flags: dict[str, Any] = {"hidden_enabled": False, "handoff_enabled": True, "mood": "kind"}
         self.gates: dict[str, Any] = {}
+        self.session: Any = None
         self.tracker = lib.RealtimePlaybackTracker()
         self.tools = _tools(lib, self)
         self.symbols = {**self.tools, **_callables(lib, self), "tracker": self.tracker}
@@ -120,6 +122,34 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         await cast.gate(name).wait()
         cast.note("slow ends", name=name)
         return cast.gives(f"{name} is done")
+
+    @tool
+    async def hang_up() -> str:
+        """Close the session."""
+        cast.note("hang_up begins")
+        try:
+            await cast.session.close()
+        finally:
+            cast.note("hang_up ends")
+        return "closed"
+
+    @tool
+    async def speak_up(text: str) -> str:
+        """Write a message of the user."""
+        await cast.session.send_message(text)
+        return cast.gives("said")
+
+    @tool
+    async def stop_talking() -> str:
+        """Interrupt what plays."""
+        await cast.session.interrupt()
+        return cast.gives("silent")
+
+    @tool
+    async def change_agent(name: str) -> str:
+        """Change the agent without a handoff."""
+        await cast.session.update_agent(cast.agents[name])
+        return cast.gives(f"now {name}")
 
     @tool
     async def cancellable() -> str:
@@ -211,6 +241,15 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         """Pay an amount, large ones after asking."""
         cast.note("pay_some", amount=amount)
         return cast.gives(f"paid some {amount}")
+
+    def is_broken(context: Any, arguments: dict[str, Any], call_id: str) -> bool:
+        raise cast.fails("nobody knows whether to ask")
+
+    @tool(needs_approval=is_broken)
+    async def pay_unsure(amount: int) -> str:
+        """Pay an amount, perhaps after asking."""
+        cast.note("pay_unsure", amount=amount)
+        return cast.gives(f"paid unsurely {amount}")
 
     @tool(timeout=0.05)
     async def late(name: str) -> str:
@@ -304,6 +343,9 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
         cast.note("instructions", agent=agent.name, context=context.context)
         return f"{agent.name} is {cast.flags['mood']}, slowly"
 
+    def moodless(context: Any, agent: Any) -> str:
+        raise cast.fails("there are no instructions")
+
     def key() -> str:
         cast.note("key")
         return "key-of-a-function"
@@ -339,6 +381,10 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
 
         return lib.OutputGuardrail(guardrail_function=check, name=name)
 
+    def check_quietly(context: Any, agent: Any, text: str) -> Any:
+        cast.note("check_quietly", agent=agent.name, text=text)
+        return lib.GuardrailFunctionOutput(output_info=None, tripwire_triggered="secret" in text)
+
     async def on_handoff(context: Any) -> None:
         cast.note("on_handoff", context=context.context)
 
@@ -354,6 +400,7 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
     return {
         "moody": moody,
         "moody_async": moody_async,
+        "moodless": moodless,
         "key": key,
         "key_async": key_async,
         "refuse": refuse,
@@ -366,6 +413,7 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
         "slow_check": output_guardrail("slow_check", "secret", wait="check"),
         "passing_check": output_guardrail("passing_check", "nobody says this"),
         "broken_check": output_guardrail("broken_check", "secret", fail=True),
+        "check_quietly": lib.output_guardrail(check_quietly),
         "on_handoff": on_handoff,
         "on_handoff_reason": on_handoff_reason,
         "on_handoff_broken": on_handoff_broken,

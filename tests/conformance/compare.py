@@ -11,27 +11,10 @@ import yaml
 from .normalise import Lines, normalise
 from .play import Scenario, Seen, play
 
-BUGS: tuple[str, ...] = (
-    "connect/call_id",
-    "tools/async_tool",
-    "tools/bad_arguments",
-    "tools/defaults",
-    "tools/disabled",
-    "tools/failing",
-    "tools/failing_hard",
-    "tools/parallel",
-    "tools/same_call_twice",
-    "tools/same_id_other_arguments",
-    "tools/sequential",
-    "tools/structures",
-    "tools/sync_tool",
-    "tools/timeouts",
-    "tools/unknown",
-)
+BUGS: tuple[str, ...] = ()
 """Scenarios that may list hunks with ``line: BUG``. It is to be empty."""
 
 PROPOSED: tuple[str, ...] = (
-    "a tool's output goes out at once, even while the response that called it goes on",
     "a request for a response that crosses with another is lost",
     "every error of the server is an error event",
     "items of a response outside of the conversation enter the history",
@@ -44,6 +27,10 @@ PROPOSED: tuple[str, ...] = (
     "a transcript that comes before its item is lost when that comes",
     "partial transcripts of the user are not in the history",
     "a failed transcription leaves the item open",
+    "a trip sends no message when a tool's output has asked for a response already",
+    "items stand in the order of their arrival",
+    "a deleted item comes back with its next piece",
+    "calls that the application puts into the conversation are not in the history",
 )
 """Lines that the README's table should have, and has not yet. It is to be empty."""
 

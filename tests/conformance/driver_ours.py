@@ -108,6 +108,7 @@ class OursDriver:
             runner = LIB.RealtimeRunner(self._cast.first, model=model, config=self._cast.run_config)
             run = await runner.run(context=self._cast.context, model_config=self._cast.model_config)
             async with run as self._session:
+                self._cast.session = self._session
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._read)
                     self._entered.set()

@@ -94,6 +94,7 @@ class Application:
             runner = LIB.RealtimeRunner(self.cast.first, model=model, config=self.cast.run_config)
             run = await runner.run(context=self.cast.context, model_config=self.cast.model_config)
             async with run as self.session:
+                self.cast.session = self.session
                 reader = asyncio.create_task(self.read())
                 self.entered.set()
                 await self.leave.wait()

@@ -313,6 +313,8 @@ class Peer:
                 await trio.sleep(value / 1000)
             case "finish_reply":
                 await self.finish_reply(value or {})
+            case "add_item":
+                await self._add_item(**value)
             case "confirm_item":
                 await self._confirm_last(value or {})
             case "speech":
@@ -328,6 +330,12 @@ class Peer:
                 await self._socket._stream.aclose()  # no close frame: the way of a lost connection
             case _:
                 raise AssertionError(f"there is no step {name!r}")
+
+    async def _add_item(self, item: Json, after: str | None, event: str = "conversation.item.added") -> None:
+        """Say that there is an item, after one that there is (None: before all)."""
+        self._items[item["id"]] = item
+        self._order.insert(self._order.index(after) + 1 if after in self._order else 0, item["id"])
+        await self.send({"type": event, "previous_item_id": after, "item": item})
 
     async def _confirm_last(self, changes: Json) -> None:
         waiting = [item_id for item_id in self._items if item_id not in self._order]
@@ -387,6 +395,8 @@ class Peer:
                 await self._message(part, leave_open=bool(last))
             for call in part.get("calls", ()):
                 await self._call(call)
+                if self._open is None:  # it was cancelled
+                    return
         if not value.get("open"):
             await self.finish_reply(value)
 

@@ -89,7 +89,7 @@ class _Play:
         """Go on until the client has read everything, has settled, and everything that it sent is here."""
         last = None
         for _ in range(30):
-            if not self._peer.closed.is_set():
+            if self._peer.handshake and not self._peer.closed.is_set():
                 await self._mark()
             events = await self._driver.settle()
             now = (len(self._peer.received), events, self._peer.closed.is_set())
