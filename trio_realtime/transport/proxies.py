@@ -86,7 +86,7 @@ async def tunnel(stream: trio.abc.Stream, proxy: Proxy, target: Target) -> None:
         await stream.send_all((request or b"") + (http.send(h11.EndOfMessage()) or b""))
         while (event := http.next_event()) is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):
             if event is h11.NEED_DATA:
-                http.receive_data(await stream.receive_some())
+                http.receive_data(bytes(await stream.receive_some()))
     except trio.BrokenResourceError as exc:
         raise RealtimeConnectionError(f"{name} hung up") from exc
     except h11.RemoteProtocolError as exc:
