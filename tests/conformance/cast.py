@@ -6,6 +6,7 @@ functions see and give is written to ``log``, which is compared too.
 """
 
 import copy
+import threading
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -37,6 +38,7 @@ class Cast:
         self.log: list[dict[str, Any]] = []
         self.flags: dict[str, Any] = {"hidden_enabled": False, "handoff_enabled": True, "mood": "kind"}
         self.gates: dict[str, Any] = {}
+        self.thread_gates: dict[str, threading.Event] = {}
         self.session: Any = None
         self.tracker = lib.RealtimePlaybackTracker()
         self.tools = _tools(lib, self)
@@ -57,6 +59,10 @@ class Cast:
         if name not in self.gates:
             self.gates[name] = self.lib.Event()
         return self.gates[name]
+
+    def thread_gate(self, name: str) -> threading.Event:
+        """Give the event that ``do: {release: name}`` sets too, for tools that run in threads."""
+        return self.thread_gates.setdefault(name, threading.Event())
 
     def note(self, what: str, **fields: Any) -> None:
         """Write to the log."""
@@ -113,6 +119,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     def add(a: int, b: int) -> int:
         """Add two numbers."""
         cast.note("add", a=a, b=b)
+        cast.thread_gate("add").wait(5)
         return a + b
 
     @tool
@@ -142,6 +149,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     @tool
     async def stop_talking() -> str:
         """Interrupt what plays."""
+        await cast.gate("stop").wait()
         await cast.session.interrupt()
         return cast.gives("silent")
 
