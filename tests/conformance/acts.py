@@ -38,6 +38,7 @@ async def act(lib: Any, session: Any, cast: Any, name: str, value: Any) -> None:
             cast.tracker.on_play_bytes(value["item"], value.get("index", 0), pattern(value["bytes"]))
         case "release":
             cast.gate(value).set()
+            cast.thread_gate(value).set()
         case "flag":
             cast.flags.update(value)
         case "close":

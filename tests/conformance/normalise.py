@@ -21,14 +21,10 @@ GLOBAL = {
     "tracing": "`session.update` goes out as soon as the socket opens, tracing in a second one",
     "changes": "defaults are sent again with every update",
     "raw": "raw events always",
+    "titles": "schemas of tools carry a title for each argument",
     "retrieve": "after each transcript an item is retrieved, and its status goes back",
 }
 """Lines of the README's table whose effect is taken out everywhere."""
-
-UNDOCUMENTED = {
-    "titles": "schemas of tools carry a title for each argument",
-}
-"""The same for lines that the README has not yet. It is to be empty."""
 
 NEW_EVENTS = ("transcript", "user_speech_started", "user_speech_stopped", "connection", "rate_limits", "dtmf")
 _NEW_FIELDS = {"tool_start": ("call_id",), "tool_end": ("call_id",), "input_audio_timeout_triggered": ("item_id",)}
@@ -56,7 +52,9 @@ class _Names:
         self._aliases = seen.aliases
         self._known = {*_strings(scenario.data), *_strings([entry for entry in seen.app])}
         told = {entry["text"] for entry in seen.app if entry["app"] in ("gives", "fails")}
-        guardrails = {name for agent in scenario.data.get("agents") or () for name in agent.get("output_guardrails", ())}
+        guardrails = {
+            name for agent in scenario.data.get("agents") or () for name in agent.get("output_guardrails", ())
+        }
         self._hints = sorted(told | guardrails | {"no_secret", "no_password"})
 
     def line(self, value: Any) -> str:
@@ -104,11 +102,7 @@ def _strings(value: Any) -> Iterator[str]:
 def _handshake(seen: Seen) -> list[str]:
     if not seen.handshake:
         return []
-    headers = {
-        name: value
-        for name, value in seen.handshake["headers"].items()
-        if name.startswith(_HEADERS)
-    }
+    headers = {name: value for name, value in seen.handshake["headers"].items() if name.startswith(_HEADERS)}
     if "authorization" in headers:
         kind, _, key = headers["authorization"].partition(" ")
         headers["authorization"] = f"{kind} <{key[:4]}... {len(key)} characters>"
@@ -186,7 +180,7 @@ def _leaves(value: Any, path: str = "") -> dict[str, Any]:
             f"tools[{tool.get('name')}].{key}": one
             for tool in value
             for key, one in _leaves(tool).items()
-            if key.rpartition(".")[2] != "title" or key.endswith("properties.title")  # UNDOCUMENTED: titles
+            if key.rpartition(".")[2] != "title" or key.endswith("properties.title")  # GLOBAL: titles
         }
     if path.endswith("description") and isinstance(value, str):
         return {path: value.rstrip()}  # the reference ends a default with an empty word

@@ -6,38 +6,68 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
 
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
+
+Process = subprocess.Popen[bytes]
 
 
-class ReferenceProcess:
-    """A long-lived process that plays one scenario after another."""
+@contextmanager
+def reference_process() -> Generator[Process, None, None]:
+    """Run the reference's process for the length of a block; its import takes seconds."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("OPENAI_API_KEY", "PYTHONPATH")}
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tests.conformance.driver_reference"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        cwd=ROOT,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@asynccontextmanager
+async def reference_driver(process: Process) -> AsyncGenerator[ReferenceDriver, None]:
+    """Speak with the process from the calling trio program."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    async with (
+        trio.lowlevel.FdStream(os.dup(process.stdin.fileno())) as stdin,
+        trio.lowlevel.FdStream(os.dup(process.stdout.fileno())) as stdout,
+    ):
+        yield ReferenceDriver(stdin, stdout)
+
+
+class ReferenceDriver:
+    """Plays one scenario after another in the process."""
 
     name = "reference"
+    _number = 0
 
-    def __init__(self, process: trio.Process) -> None:
-        self._process = process
+    def __init__(self, stdin: trio.lowlevel.FdStream, stdout: trio.lowlevel.FdStream) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
         self._buffer = b""
-        self._number = 0
 
     async def call(self, command: str, **fields: Any) -> Any:
         """Send a command and give its result."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        self._number += 1
+        ReferenceDriver._number += 1
+        number = ReferenceDriver._number
         answer: dict[str, Any] = {"number": -1}
         with trio.fail_after(30):
-            await stdin.send_all(json.dumps({"command": command, "number": self._number, **fields}).encode() + b"\n")
-            while answer["number"] != self._number:  # an answer that nobody has waited for is passed over
+            await self._stdin.send_all(json.dumps({"command": command, "number": number, **fields}).encode() + b"\n")
+            while answer["number"] != number:  # an answer that nobody has waited for is passed over
                 while b"\n" not in self._buffer:
-                    data = await stdout.receive_some()
+                    data = await self._stdout.receive_some()
                     if not data:
                         raise AssertionError("the reference's process has ended")
                     self._buffer += data
@@ -67,27 +97,3 @@ class ReferenceProcess:
     async def finish(self) -> dict[str, Any]:
         result: dict[str, Any] = await self.call("finish")
         return result
-
-
-@asynccontextmanager
-async def reference_process() -> AsyncGenerator[ReferenceProcess, None]:
-    """Run the reference's process for the length of a block."""
-    environment = {**os.environ, "OPENAI_API_KEY": "", "PYTHONPATH": str(_ROOT)}
-    async with trio.open_nursery() as nursery:
-        process: trio.Process = await nursery.start(
-            lambda task_status: trio.run_process(
-                [sys.executable, "-W", "ignore", "-m", "tests.conformance.driver_reference"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                check=False,
-                env=environment,
-                cwd=_ROOT,
-                task_status=task_status,
-            )
-        )
-        reference = ReferenceProcess(process)
-        await reference.call("new")
-        try:
-            yield reference
-        finally:
-            nursery.cancel_scope.cancel()
