@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import ModuleType
 
 import attrs
 import trio
@@ -11,8 +12,12 @@ import wsproto
 from trio.testing import memory_stream_pair
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Pong, Request, TextMessage
 
+from trio_realtime.transport import trio_websocket, websockets
 from trio_realtime.transport.base import Connector, TransportConfig, Wire, WireRequest
-from trio_realtime.transport.trio_websocket import stream_connector
+from trio_realtime.transport.dialing import OpenStream
+
+TRANSPORTS: dict[str, ModuleType] = {"trio-websocket": trio_websocket, "websockets": websockets}
+"""The transports over sockets, by the name that users choose them with."""
 
 URL = "ws://localhost/v1/realtime?model=m"
 
@@ -125,6 +130,24 @@ ServePeer = Callable[[Peer], Awaitable[None]]
 
 def request(*, url: str = URL, headers: dict[str, str] | None = None, **config: object) -> WireRequest:
     return WireRequest(url=url, headers=headers or {}, config=TransportConfig(**config))  # type: ignore[arg-type]
+
+
+class Chosen:
+    """The transport of the running test; the fixture ``transport`` sets it."""
+
+    module: ModuleType = trio_websocket
+
+
+def connect(asked: WireRequest) -> AbstractAsyncContextManager[Wire]:
+    """Connect with the transport under test."""
+    wire: AbstractAsyncContextManager[Wire] = Chosen.module.connect(asked)
+    return wire
+
+
+def stream_connector(open_stream: OpenStream) -> Connector:
+    """A connector of the transport under test."""
+    connector: Connector = Chosen.module.stream_connector(open_stream)
+    return connector
 
 
 def peer_connector(

@@ -1,4 +1,4 @@
-"""The contract of wires, held by both kinds: in memory, and WebSockets over streams in memory."""
+"""The contract of wires, held by all kinds: in memory, and WebSockets of each library over streams in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import assert_checkpoints, memory_stream_pair, wait_all_tasks_blocked
 
-from tests.transport.support import Timer, request
+from tests.transport.support import TRANSPORTS, Timer, request
 from trio_realtime.errors import (
     HandshakeRejected,
     RealtimeConnectionError,
@@ -19,12 +19,12 @@ from trio_realtime.errors import (
 )
 from trio_realtime.transport import memory
 from trio_realtime.transport.base import Connector, TransportConfig, Wire, WireRequest
-from trio_realtime.transport.trio_websocket import Authorize, Handler, serve_stream, stream_connector
+from trio_realtime.transport.trio_websocket import Authorize, Handler, serve_stream
 
 Make = Callable[..., Connector]
 
 
-@pytest.fixture(params=["memory", "websocket"])
+@pytest.fixture(params=["memory", *TRANSPORTS])
 def make(request: Any, nursery: trio.Nursery) -> Make:
     """Gives a function that makes a connector out of a handler."""
 
@@ -44,7 +44,8 @@ def make(request: Any, nursery: trio.Nursery) -> Make:
             return client
 
         limits = TransportConfig(max_size=1000)
-        return stream_connector(open_stream)
+        connector: Connector = TRANSPORTS[request.param].stream_connector(open_stream)
+        return connector
 
     return over_memory if request.param == "memory" else over_websocket
 
