@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -11,12 +11,17 @@ import trio.testing
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Pong, TextMessage
 
+from trio_realtime.transport import trio_websocket
 from trio_realtime.transport.base import Connector
-from trio_realtime.transport.trio_websocket import stream_connector
+from trio_realtime.transport.dialing import OpenStream
+
+StreamConnector = Callable[[OpenStream], Connector]
 
 
 @asynccontextmanager
-async def pinging_server(*, interval: float, frames: int) -> AsyncIterator[tuple[Connector, list[float]]]:
+async def pinging_server(
+    *, interval: float, frames: int, stream_connector: StreamConnector = trio_websocket.stream_connector
+) -> AsyncIterator[tuple[Connector, list[float]]]:
     """Yield a connector and the times at which pings were answered; the server also sends audio nobody reads."""
     answered: list[float] = []
 
