@@ -114,7 +114,7 @@ class OursDriver:
                     self._entered.set()
                     await self._leave.wait()
                     nursery.cancel_scope.cancel()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             log.append({"app": "left" if self._entered.is_set() else "connect", **exception_record(error)})
             self._cast = self._cast or SimpleNamespace(log=log)
         finally:
@@ -129,7 +129,7 @@ class OursDriver:
                 if record is not None:
                     self._events.append(record)
                 await self._reading.wait()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._events.append({"type": "end", **exception_record(error)})
         else:
             self._events.append({"type": "end"})
@@ -177,7 +177,7 @@ class OursDriver:
         self._acts += 1
         try:
             await act(LIB, self._session, self._cast, name, value)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._cast.log.append({"app": name, **exception_record(error)})
         finally:
             self._acts -= 1

@@ -99,7 +99,7 @@ class Application:
                 self.entered.set()
                 await self.leave.wait()
                 reader.cancel()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self.log.append({"app": "left" if self.entered.is_set() else "connect", **exception_record(error)})
         finally:
             self.entered.set()
@@ -112,7 +112,7 @@ class Application:
                 if record is not None:
                     self.events.append(record)
                 await self.reading.wait()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self.events.append({"type": "end", **exception_record(error)})
         else:
             self.events.append({"type": "end"})
@@ -127,7 +127,7 @@ class Application:
         await settle()
         try:
             await self.session.model.send_event(_raw_message("conversation.item.retrieve", {"item_id": MARKER + name}))
-        except Exception:
+        except Exception:  # noqa: BLE001
             return False
         return True
 
@@ -149,7 +149,7 @@ class Application:
     async def act(self, name: str, value: Any) -> None:
         try:
             await act(LIB, self.session, self.cast, name, value)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self.log.append({"app": name, **exception_record(error)})
 
     async def wait(self, type: str, count: int) -> None:
@@ -186,7 +186,7 @@ async def main() -> None:
         else:
             try:
                 result = await getattr(application, name)(**command)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 print(json.dumps({"number": number, "error": traceback.format_exc()}), flush=True)
                 continue
         print(json.dumps({"number": number, "result": result}, default=str), flush=True)

@@ -50,7 +50,7 @@ class _Names:
 
     def __init__(self, scenario: Scenario, seen: Seen) -> None:
         self._aliases = seen.aliases
-        self._known = {*_strings(scenario.data), *_strings([entry for entry in seen.app])}
+        self._known = {*_strings(scenario.data), *_strings(list(seen.app))}
         told = {entry["text"] for entry in seen.app if entry["app"] in ("gives", "fails")}
         guardrails = {
             name for agent in scenario.data.get("agents") or () for name in agent.get("output_guardrails", ())

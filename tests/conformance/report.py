@@ -79,7 +79,7 @@ async def _main(options: argparse.Namespace) -> int:
                 await _traces(scenario, process)
             try:
                 result = await run_one(scenario, process)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 failed += 1
                 print(f"{scenario.name:50} FAILED")
                 for leaf in leaves(error):
