@@ -41,7 +41,10 @@ def normalise(scenario: Scenario, seen: Seen) -> Lines:
     return {
         "wire": [*_handshake(seen), *(line for event in _wire(seen, scenario) for line in _wire_lines(event, names))],
         "events": [line for event in _events(seen) for line in _event_lines(event, names)],
-        "app": [names.line(entry) for entry in seen.app],
+        "app": [
+            names.line({**entry, "output": names.words(entry["output"])} if "output" in entry else entry)
+            for entry in seen.app
+        ],
     }
 
 
@@ -50,7 +53,8 @@ class _Names:
 
     def __init__(self, scenario: Scenario, seen: Seen) -> None:
         self._aliases = seen.aliases
-        self._known = {*_strings(scenario.data), *_strings(list(seen.app))}
+        own = [entry for entry in seen.app if entry["app"] != "watch_output"]  # that one sees the library's words too
+        self._known = {*_strings(scenario.data), *_strings(own)}
         told = {entry["text"] for entry in seen.app if entry["app"] in ("gives", "fails")}
         guardrails = {
             name for agent in scenario.data.get("agents") or () for name in agent.get("output_guardrails", ())
