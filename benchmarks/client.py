@@ -1,7 +1,8 @@
 """What the measured programs have in common: they take requests as JSON and print their numbers as one JSON line.
 
 A request is a dict: ``workload`` names one of workloads.WORKLOADS, ``url`` is where to connect, all else are the
-workload's own parameters. Garbage collection is as every program has it.
+workload's own parameters. ``wall_s`` and ``waited_share`` are added to each result: how long it took, and in what share
+of that time the process could have run but the machine was busy with others. Garbage collection is as every program has it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from benchmarks.process import waited_seconds
 
 __all__ = ["main"]
 
@@ -36,6 +40,9 @@ def main(run: Callable[[str, Mapping[str, Any]], dict[str, Any]], check: Callabl
     results: list[dict[str, Any]] = []
     for text in options.request:
         request = json.loads(text)
-        results.append(run(request.pop("workload"), request))
+        waited, clock = waited_seconds(), time.perf_counter()
+        numbers = run(request.pop("workload"), request)
+        waited, clock = waited_seconds() - waited, time.perf_counter() - clock
+        results.append({**numbers, "wall_s": clock, "waited_share": waited / clock})
     json.dump(results, sys.stdout)
     print()

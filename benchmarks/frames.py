@@ -179,7 +179,7 @@ def response_end(ids: Numbering, text: str, *, cancelled: bool = False) -> Itera
 
 
 STREAMS: Final[Mapping[str, tuple[int, ...]]] = {
-    "mixed": (960, 0, 2400, 0, 4800, 0, 9600, 0) * 12,
+    "mixed": (960, 0, 2400, 0, 4800, 0, 10_200, 0) * 12,
     "300 B": (0,) * 100,
     "20 KB": (16_600,) * 100,
 }

@@ -8,15 +8,24 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "forget_peak", "peak_mb", "rss_mb", "settled_rss_mb"]
+__all__ = ["cpu_seconds", "forget_peak", "peak_mb", "rss_mb", "settled_rss_mb", "waited_seconds"]
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+_SCHED = Path("/proc/self/schedstat")
 
 
 def cpu_seconds() -> float:
     """CPU time of all threads of this process, user and system."""
     return time.process_time()
+
+
+def waited_seconds() -> float:
+    """How long this process's main thread could have run and did not, because others did; 0 where nobody counts it."""
+    try:
+        return int(_SCHED.read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _status_mb(name: str) -> float | None:

@@ -1,0 +1,134 @@
+"""Runs the measured programs against the load generator, in alternating rounds, and collects their numbers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import attrs
+
+from benchmarks.clients import BARE, Client, ClientFailed
+from benchmarks.plan import Benchmark, Case
+
+__all__ = ["LoadGenerator", "Sample", "load_generator", "measure"]
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+@attrs.frozen
+class Sample:
+    """What one client gave for one case in one round."""
+
+    round: int
+    client: str
+    case: str
+    numbers: Mapping[str, Any]
+
+
+@attrs.frozen
+class LoadGenerator:
+    """The load generator's process, where it listens."""
+
+    port: int
+
+    def url(self, script: Mapping[str, str], id: str) -> str:
+        """Give the URL of a script; ``id`` tells this connection's counters from others'."""
+        return f"ws://127.0.0.1:{self.port}/v1/realtime?{urlencode({**script, 'id': id})}"
+
+    def stats(self, id: str) -> dict[str, Any]:
+        """Give what the load generator has counted of a connection, and its own CPU time."""
+        address = f"http://127.0.0.1:{self.port}/stats?{urlencode({'id': id})}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(address, timeout=30) as answer:
+            stats: dict[str, Any] = json.load(answer)
+        return stats
+
+
+@contextmanager
+def load_generator() -> Generator[LoadGenerator, None, None]:
+    """Run the load generator for the length of a block."""
+    command = [sys.executable, "-m", "benchmarks.server", "--port", "0", "--until-eof"]
+    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield LoadGenerator(json.loads(process.stdout.readline())["port"])
+        finally:
+            process.terminate()
+
+
+def measure(
+    benchmark: Benchmark, clients: Sequence[Client], rounds: int, say: Callable[[str], None]
+) -> tuple[list[Sample], list[str]]:
+    """Measure a benchmark.
+
+    Args:
+        benchmark: what to measure.
+        clients: with whom; they take turns, and another one begins each round.
+        rounds: how often.
+        say: is told what goes on.
+
+    Returns:
+        the samples, and what went wrong, in words.
+    """
+    samples: list[Sample] = []
+    failures: list[str] = []
+    able = [client for client in clients if benchmark.bare or client.name != BARE]
+    if benchmark.name == "import":
+        able = [client for client in able if client.imports]
+        for client in able:
+            client.measure_import()  # so that the byte code is there
+    with load_generator() as generator:
+        for number in range(min(rounds, benchmark.most_rounds)):
+            first = number % len(able) if able else 0
+            for client in able[first:] + able[:first]:
+                say(f"{benchmark.name}, round {number + 1}: {client.name}")
+                groups = [list(benchmark.cases)] if benchmark.together else [[case] for case in benchmark.cases]
+                for cases in groups:
+                    try:
+                        samples += _run(generator, client, cases, number)
+                    except ClientFailed as failure:
+                        failures.append(str(failure))
+    return samples, failures
+
+
+def _run(generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int) -> list[Sample]:
+    """Run one process of a client, for one or more cases."""
+    if cases[0].workload == "import":
+        return [Sample(number, client.name, cases[0].name, client.measure_import())]
+    ids = [f"{number}/{client.name}/{case.name}" for case in cases]
+    requests = [
+        {
+            "workload": case.workload,
+            "url": generator.url(case.script, id),
+            **case.given,
+            **{key: generator.url(script, "") for key, script in case.urls.items()},
+        }
+        for case, id in zip(cases, ids, strict=True)
+    ]
+    cpu = generator.stats("")["server_cpu_s"]
+    results = client.run(requests)
+    cpu = generator.stats("")["server_cpu_s"] - cpu
+    return [
+        Sample(number, client.name, case.name, _completed(numbers, generator.stats(id), cpu))
+        for case, id, numbers in zip(cases, ids, results, strict=True)
+    ]
+
+
+def _completed(numbers: Mapping[str, Any], counted: Mapping[str, Any], server_cpu: float) -> dict[str, Any]:
+    """Add what is known from the numbers, and from the load generator."""
+    whole = {**numbers, "server_cpu_s": server_cpu}
+    if counted.get("pings"):
+        whole["pong_share"] = counted["pongs"] / counted["pings"]
+        whole["pong_ms"] = counted["pong_ms"]
+    parts = numbers.get("cpu_us_per_turn")
+    if parts:
+        whole["first"], whole["last"] = parts[0], parts[-1]
+        whole["rss_last"] = numbers["rss_mb"][-1]
+    return whole
