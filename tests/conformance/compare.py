@@ -17,30 +17,13 @@ BUGS: tuple[str, ...] = (
     "approvals/always_other_tool",
     "errors/done_of_unknown",
     "guardrails/with_call",
-    "history/created",
     "sequencing/tool_sends_message",
 )
 """Scenarios that may list hunks with ``line: BUG``. It is to be empty."""
 
 PROPOSED: tuple[str, ...] = (
-    "a request for a response that crosses with another is lost",
-    "every error of the server is an error event",
-    "items of a response outside of the conversation enter the history",
-    "a raw event that does not fit its type is dropped",
-    "an event of an unknown type is an error event",
-    "audio that is not base64 is an empty audio event",
-    "errors of quota, key or account are error events",
-    "a refused session.update is an error event",
-    "tools go on after the server has closed",
-    "a transcript that comes before its item is lost when that comes",
-    "partial transcripts of the user are not in the history",
-    "a failed transcription leaves the item open",
-    "a trip sends no message when a tool's output has asked for a response already",
     "the prompt of the agent before stays when the new one has none",
     "a call that was cut off is not in the history",
-    "items stand in the order of their arrival",
-    "a deleted item comes back with its next piece",
-    "calls that the application puts into the conversation are not in the history",
 )
 """Lines that the README's table should have, and has not yet. It is to be empty."""
 

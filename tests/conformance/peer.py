@@ -235,9 +235,7 @@ class Peer:
     async def _on_commit(self, _: Json) -> None:
         item_id = self.new("item")
         previous = self._order[-1] if self._order else None
-        await self.send(
-            {"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": item_id}
-        )
+        await self.send({"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": item_id})
         await self.confirm(_user_audio(item_id))
 
     async def _on_clear(self, _: Json) -> None:
@@ -332,7 +330,8 @@ class Peer:
                 raise AssertionError(f"there is no step {name!r}")
 
     async def _add_item(self, item: Json, after: str | None, event: str = "conversation.item.added") -> None:
-        """Say that there is an item, after one that there is (None: before all)."""
+        """Say that there is an item, after one that there is (None: before all; ``sent_1`` by whatever id it has)."""
+        after = next((item_id for item_id, name in self.aliases.items() if name == after), after)
         self._items[item["id"]] = item
         self._order.insert(self._order.index(after) + 1 if after in self._order else 0, item["id"])
         await self.send({"type": event, "previous_item_id": after, "item": item})
@@ -354,9 +353,7 @@ class Peer:
             await self.send({"type": "input_audio_buffer.speech_started", **fields})
         await self.send({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1500, "item_id": item_id})
         previous = self._order[-1] if self._order else None
-        await self.send(
-            {"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": item_id}
-        )
+        await self.send({"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": item_id})
         await self.confirm(_user_audio(item_id))
         if value.get("transcript") is not None:
             await self.transcribed(item_id, value["transcript"])
