@@ -259,14 +259,14 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
         cast.note("pay_unsure", amount=amount)
         return cast.gives(f"paid unsurely {amount}")
 
-    @tool(timeout=0.05)
+    @tool(timeout=0.25)
     async def late(name: str) -> str:
         """Take too long."""
         cast.note("late begins", name=name)
         await cast.gate(name).wait()
         return "never"
 
-    @tool(timeout=0.05, timeout_behavior="raise_exception")
+    @tool(timeout=0.25, timeout_behavior="raise_exception")
     async def late_hard(name: str) -> str:
         """Take too long and fail."""
         await cast.gate(name).wait()
@@ -275,7 +275,7 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
     def too_late(context: Any, error: Exception) -> str:
         return cast.gives("That took too long.")
 
-    @tool(timeout=0.05, timeout_error_function=too_late)
+    @tool(timeout=0.25, timeout_error_function=too_late)
     async def late_politely(name: str) -> str:
         """Take too long and say so."""
         await cast.gate(name).wait()
@@ -313,9 +313,11 @@ def _tools(lib: Any, cast: Cast) -> dict[str, Any]:
 
     def note_input(data: Any) -> Any:
         cast.note("note_input", arguments=data.context.tool_arguments)
-        return lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("Never."), {"why": "late"}) if (
-            "forbidden" in data.context.tool_arguments
-        ) else lib.ToolGuardrailFunctionOutput.allow({"seen": True})
+        return (
+            lib.ToolGuardrailFunctionOutput.reject_content(cast.gives("Never."), {"why": "late"})
+            if ("forbidden" in data.context.tool_arguments)
+            else lib.ToolGuardrailFunctionOutput.allow({"seen": True})
+        )
 
     first, then = lib.tool_input_guardrail(watch_input), lib.tool_input_guardrail(name="note")(note_input)
 
@@ -357,6 +359,9 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
     def key() -> str:
         cast.note("key")
         return "key-of-a-function"
+
+    def key_broken() -> str:
+        raise cast.fails("the key is lost")
 
     async def key_async() -> str:
         cast.note("key")
@@ -411,6 +416,7 @@ def _callables(lib: Any, cast: Cast) -> dict[str, Any]:
         "moodless": moodless,
         "key": key,
         "key_async": key_async,
+        "key_broken": key_broken,
         "refuse": refuse,
         "refuse_async": refuse_async,
         "refuse_nothing": refuse_nothing,

@@ -23,7 +23,8 @@ def reference():
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
-async def test_scenario(scenario: Scenario, reference) -> None:
+async def test_scenario(scenario: Scenario, reference, monkeypatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     result = await run_one(scenario, reference)
     assert not result.problems, "\n".join(result.problems)
 
