@@ -16,9 +16,9 @@ from typing import Any, Final
 import attrs
 
 from benchmarks.chart import Panel, svg
-from benchmarks.clients import Client, ClientFailed, known_clients
+from benchmarks.clients import BARE, Client, ClientFailed, known_clients
 from benchmarks.plan import NAMES, Benchmark, Chart, plan
-from benchmarks.report import Row, notes, rows, table, verdicts
+from benchmarks.report import Row, ceilings, notes, rows, table, verdicts
 from benchmarks.runner import Sample, measure
 from benchmarks.spread import spread_of
 
@@ -77,8 +77,15 @@ def _chart(benchmark: Benchmark, samples: Sequence[Sample]) -> str:
             series = {name: [_median(samples, name, case.name, chart) for case in benchmark.cases] for name in names}
             places = [case.name for case in benchmark.cases]
         series = {name: values for name, values in series.items() if any(value is not None for value in values)}
-        kind = "bars" if chart.kind == "bars" else "lines"
-        panels.append(Panel(title=chart.title, kind=kind, places=places, series=series, log=chart.log))
+        panels.append(
+            Panel(
+                title=chart.title,
+                kind="bars" if chart.kind == "bars" else "lines",
+                places=places,
+                series=series,
+                log=chart.log,
+            )
+        )
     return svg(benchmark.title, panels)
 
 
@@ -131,7 +138,8 @@ def main() -> int:
         doubts += [f"{name}, {note}" for note in notes(samples)]
     print(table(everything))
     print(f"\n{verdicts(everything)}; {time.monotonic() - began:.0f} s")
-    for title, lines in (("Doubtful", doubts), ("Failed", failures)):
+    limits = ceilings(everything, BARE)
+    for title, lines in (("The load generator's ceiling", limits), ("Doubtful", doubts), ("Failed", failures)):
         if lines:
             print(f"\n{title}:", *lines, sep="\n  ")
     return 1 if failures else 0

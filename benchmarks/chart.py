@@ -89,8 +89,8 @@ def svg(title: str, panels: Sequence[Panel]) -> str:
     each = _TITLE + _PLOT + _FOOT
     height = _HEAD + each * len(panels)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="12" fill="#333">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">',
+        '<g font-family="system-ui, sans-serif" font-size="12" fill="#333">',
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="24" font-size="16" font-weight="600">{escape(title)}</text>',
     ]
@@ -101,7 +101,7 @@ def svg(title: str, panels: Sequence[Panel]) -> str:
         x += 40 + 6.8 * len(name)
     for number, panel in enumerate(panels):
         out += _panel(panel, _HEAD + each * number + _TITLE + _PLOT, colours)
-    return "\n".join([*out, "</svg>"]) + "\n"
+    return "\n".join([*out, "</g>", "</svg>"]) + "\n"
 
 
 def _panel(panel: Panel, base: float, colours: Mapping[str, str]) -> list[str]:
@@ -119,9 +119,7 @@ def _panel(panel: Panel, base: float, colours: Mapping[str, str]) -> list[str]:
     return out + draw(panel, base, axis, centres, colours)
 
 
-def _bars(
-    panel: Panel, base: float, axis: _Axis, centres: Sequence[float], colours: Mapping[str, str]
-) -> list[str]:
+def _bars(panel: Panel, base: float, axis: _Axis, centres: Sequence[float], colours: Mapping[str, str]) -> list[str]:
     out: list[str] = []
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(panel.places))
     width = min(48.0, step * 0.8 / max(1, len(panel.series)))
@@ -142,9 +140,7 @@ def _bars(
     return out
 
 
-def _lines(
-    panel: Panel, base: float, axis: _Axis, centres: Sequence[float], colours: Mapping[str, str]
-) -> list[str]:
+def _lines(panel: Panel, base: float, axis: _Axis, centres: Sequence[float], colours: Mapping[str, str]) -> list[str]:
     out: list[str] = []
     for name, values in panel.series.items():
         points = [

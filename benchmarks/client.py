@@ -1,8 +1,9 @@
 """What the measured programs have in common: they take requests as JSON and print their numbers as one JSON line.
 
 A request is a dict: ``workload`` names one of workloads.WORKLOADS, ``url`` is where to connect, all else are the
-workload's own parameters. ``wall_s`` and ``waited_share`` are added to each result: how long it took, and in what share
-of that time the process could have run but the machine was busy with others. Garbage collection is as every program has it.
+workload's own parameters. ``wall_s`` and ``waited_share`` are added to each result: how long it took, and in what
+share of that time the process could have run but the machine was busy with others. Garbage collection is as every
+program has it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from benchmarks.process import waited_seconds
 __all__ = ["main"]
 
 
-def main(run: Callable[[str, Mapping[str, Any]], dict[str, Any]], check: Callable[[], dict[str, str]], prog: str) -> None:
+def main(
+    run: Callable[[str, Mapping[str, Any]], dict[str, Any]], check: Callable[[], dict[str, str]], prog: str
+) -> None:
     """Be a measured program.
 
     Args:

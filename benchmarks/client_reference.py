@@ -41,6 +41,7 @@ class AsyncioKit:
 
     async def together(self, jobs: Sequence[Job], *, until: Job | None = None) -> None:
         """Run jobs as tasks; the first that fails ends all."""
+
         async def run(job: Job) -> None:
             await job()
 

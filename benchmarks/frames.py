@@ -34,12 +34,13 @@ __all__ = [
 
 NUMBER: Final = "@" * 8
 """Stands for a turn's number in a block; no base64, no JSON and no word here has it by chance."""
+_PREVIOUS: Final = "~" * 8  # the number of the turn before
 BYTES_PER_MS: Final = 48
 """Of the session's audio: 16 bit PCM at 24 kHz."""
 _STAMP_BYTES: Final = 9  # 8 for the clock, 1 so that base64 has no remainder
 _STAMP_DIGITS: Final = 20
 _STAMP_MARK: Final = "#STAMP#"
-_WORDS: Final = "the quick brown fox jumps over the lazy dog and then it takes a rest in the shade of a tree".split()
+_WORDS: Final = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "then", "it", "rests")
 
 
 def frame(payload: bytes, opcode: int = 1) -> bytes:
@@ -58,6 +59,7 @@ class Numbering:
     response_id = f"resp_BenchmarkAns_{NUMBER}"  # ids are as long as the service's
     item_id = f"item_BenchmarkAns_{NUMBER}"
     user_item_id = f"item_BenchmarkAsk_{NUMBER}"
+    previous_item_id = f"item_BenchmarkAns_{_PREVIOUS}"
 
     def __init__(self, prefix: str = "e") -> None:
         self._prefix = prefix
@@ -148,22 +150,29 @@ def _item(status: str, content: list[dict[str, Any]], *, role: str = "assistant"
     }
 
 
-def response_begin(ids: Numbering) -> Iterator[bytes]:
-    """Give what comes before the first delta of an answer, in the service's order."""
+def response_begin(ids: Numbering, *, after: str = Numbering.previous_item_id) -> Iterator[bytes]:
+    """Give what comes before the first delta of an answer, in the service's order.
+
+    Args:
+        ids: names things.
+        after: the item before the answer; that of the turn before by default.
+    """
     yield ids.event("response.created", response=_response("in_progress", None))
     item = _item("in_progress", [])
     yield ids.event("response.output_item.added", response_id=ids.response_id, output_index=0, item=item)
-    yield ids.event("conversation.item.added", previous_item_id=None, item=item)
+    yield ids.event("conversation.item.added", previous_item_id=after, item=item)
     yield ids.part_event("response.content_part.added", part={"type": "audio", "transcript": ""})
 
 
-def response_end(ids: Numbering, text: str, *, cancelled: bool = False) -> Iterator[bytes]:
+def response_end(
+    ids: Numbering, text: str, *, cancelled: bool = False, after: str = Numbering.previous_item_id
+) -> Iterator[bytes]:
     """Give what comes after the last delta of an answer."""
     yield ids.part_event("response.output_audio.done")
     yield ids.part_event("response.output_audio_transcript.done", transcript=text)
     yield ids.part_event("response.content_part.done", part={"type": "audio", "transcript": text})
     item = _item("incomplete" if cancelled else "completed", [{"type": "output_audio", "transcript": text}])
-    yield ids.event("conversation.item.done", previous_item_id=None, item=item)
+    yield ids.event("conversation.item.done", previous_item_id=after, item=item)
     yield ids.event("response.output_item.done", response_id=ids.response_id, output_index=0, item=item)
     usage = {
         "total_tokens": 170,
@@ -207,13 +216,14 @@ def voice_turn(*, words: int = 3, audio_bytes: int = 960) -> list[bytes]:
     interrupt the one before.
     """
     ids = Numbering()
+    before = ids.previous_item_id
     heard = _item("completed", [{"type": "input_audio", "transcript": None}], role="user", id=ids.user_item_id)
     question = "What does the fox do after the jump?"
     payloads = [
-        ids.event("input_audio_buffer.committed", previous_item_id=None, item_id=ids.user_item_id),
-        ids.event("conversation.item.added", previous_item_id=None, item=heard),
-        ids.event("conversation.item.done", previous_item_id=None, item=heard),
-        *response_begin(ids),
+        ids.event("input_audio_buffer.committed", previous_item_id=before, item_id=ids.user_item_id),
+        ids.event("conversation.item.added", previous_item_id=before, item=heard),
+        ids.event("conversation.item.done", previous_item_id=before, item=heard),
+        *response_begin(ids, after=ids.user_item_id),
         ids.event(
             "conversation.item.input_audio_transcription.completed",
             item_id=ids.user_item_id,
@@ -225,7 +235,7 @@ def voice_turn(*, words: int = 3, audio_bytes: int = 960) -> list[bytes]:
     said = [ids.word() for _ in range(words)]
     payloads += (ids.words(word) for word in said)
     payloads.append(ids.audio(audio_bytes))
-    payloads += response_end(ids, "".join(said))
+    payloads += response_end(ids, "".join(said), after=ids.user_item_id)
     return payloads
 
 
@@ -235,8 +245,9 @@ def block(payloads: Iterable[bytes]) -> bytes:
 
 
 def numbered(template: bytes, number: int) -> bytes:
-    """Give a block with the number of its turn."""
-    return template.replace(NUMBER.encode(), b"%08d" % number)
+    """Give a block with the number of its turn. What comes before turn 0 is an item that the client never saw."""
+    before = (number - 1) % 10 ** len(NUMBER)
+    return template.replace(NUMBER.encode(), b"%08d" % number).replace(_PREVIOUS.encode(), b"%08d" % before)
 
 
 class Stamped:

@@ -77,7 +77,7 @@ class Benchmark:
 
 
 def _receive(*, quick: bool) -> Benchmark:
-    answers = {"mixed": 100, "300 B": 150, "20 KB": 40} if quick else {"mixed": 400, "300 B": 600, "20 KB": 150}
+    answers = {"mixed": 60, "300 B": 80, "20 KB": 25} if quick else {"mixed": 400, "300 B": 600, "20 KB": 150}
     cases: list[Case] = []
     for name, count in answers.items():
         payloads = response_stream(name)
@@ -106,7 +106,7 @@ def _receive(*, quick: bool) -> Benchmark:
 
 
 def _growth(*, quick: bool) -> Benchmark:
-    turns = 100 if quick else 300
+    turns = 50 if quick else 300
     case = Case(
         name=f"{10 * turns:,} turns",
         workload="growth",
@@ -123,12 +123,12 @@ def _growth(*, quick: bool) -> Benchmark:
             Metric("first", "CPU a turn, first tenth, µs", 0),
             Metric("last", "CPU a turn, last tenth, µs", 0),
         ],
-        charts=[Chart("parts", "cpu_us_per_turn", "CPU of the client for each turn, µs, by tenths of the conversation")],
+        charts=[Chart("parts", "cpu_us_per_turn", "CPU of the client for each turn, µs, by tenths")],
     )
 
 
 def _history(*, quick: bool) -> Benchmark:
-    turns = 100 if quick else 1000
+    turns = 50 if quick else 1000
     case = Case(
         name=f"{10 * turns:,} turns",
         workload="growth",
@@ -141,7 +141,7 @@ def _history(*, quick: bool) -> Benchmark:
         title="Memory of a long conversation",
         cases=[case],
         metrics=[Metric("bytes_per_turn", "memory a turn, bytes", 0), Metric("rss_last", "RSS at the end, MiB")],
-        charts=[Chart("parts", "rss_mb", "Memory (RSS), MiB, by tenths of the conversation")],
+        charts=[Chart("parts", "rss_mb", "Memory (RSS), MiB, by tenths")],
         most_rounds=1,
     )
 
@@ -157,7 +157,7 @@ def _send(*, quick: bool) -> Benchmark:
                 name=labels[size],
                 workload="send",
                 script={"script": "silent"},
-                given={"size": size, "calls": count // 5 if quick else count},
+                given={"size": size, "calls": count // 10 if quick else count},
             )
             for size, count in calls.items()
         ],
@@ -173,7 +173,7 @@ def _send(*, quick: bool) -> Benchmark:
 
 def _live(*, quick: bool) -> Benchmark:
     numbers = (25, 50) if quick else (25, 50, 100, 200)
-    times = {"warm_seconds": 1.0, "seconds": 2.5} if quick else {"warm_seconds": 3.0, "seconds": 10.0}
+    times = {"warm_seconds": 1.0, "seconds": 2.0} if quick else {"warm_seconds": 3.0, "seconds": 10.0}
     return Benchmark(
         name="live",
         title="Live calls: 15 events a second in, 50 x 20 ms of audio a second out, each",
@@ -221,7 +221,7 @@ def _interrupt(*, quick: bool) -> Benchmark:
 
 
 def _stall(*, quick: bool) -> Benchmark:
-    audio, seconds = (300, 4) if quick else (600, 20)
+    audio, seconds = (300, 3) if quick else (600, 20)
     script = {"script": "stall", "audio_seconds": str(audio), "seconds": str(seconds)}
     case = Case(
         name=f"{audio // 60} minutes of audio",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import isnan
+from typing import Final
 
 import attrs
 
@@ -12,7 +13,11 @@ from benchmarks.plan import Benchmark, Metric
 from benchmarks.runner import Sample
 from benchmarks.spread import Spread, ratio_of, spread_of
 
-__all__ = ["Row", "notes", "rows", "table", "verdicts"]
+__all__ = ["Row", "ceilings", "notes", "rows", "table", "verdicts"]
+
+_BUSY: Final = 0.1  # of the time
+_LATE_MS: Final = 100.0
+_ENOUGH: Final = 2.0
 
 
 @attrs.frozen(kw_only=True)
@@ -52,11 +57,11 @@ def rows(benchmark: Benchmark, samples: Sequence[Sample]) -> list[Row]:
                 if value is None:
                     continue
                 ratio = ratio_of(values, theirs) if metric.compared and client != REFERENCE else None
-                found.append(_row(benchmark.name, case.name, metric, client, value, ratio))
+                found.append(_row(benchmark.name, case.name, metric, client=client, value=value, ratio=ratio))
     return found
 
 
-def _row(benchmark: str, case: str, metric: Metric, client: str, value: Spread, ratio: Spread | None) -> Row:
+def _row(benchmark: str, case: str, metric: Metric, *, client: str, value: Spread, ratio: Spread | None) -> Row:
     budget = budget_for(benchmark, case, metric.key, client)
     held = None
     if budget is not None:
@@ -81,11 +86,8 @@ def _values(samples: Iterable[Sample], client: str, case: str, metric: Metric) -
         for sample in samples
         if sample.client == client and sample.case == case
     ]
-    return [float(value) for _, value in sorted(found, key=lambda pair: pair[0]) if _is_number(value)]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isnan(value)
+    ordered = sorted(found, key=lambda pair: pair[0])
+    return [float(value) for _, value in ordered if isinstance(value, int | float) and not isnan(value)]
 
 
 def table(found: Sequence[Row]) -> str:
@@ -126,15 +128,44 @@ def verdicts(found: Iterable[Row]) -> str:
     return f"{len(held) - over} of {len(held)} budgets met" + (f", {over} over" if over else "")
 
 
-def notes(samples: Iterable[Sample]) -> list[str]:
-    """Say what makes numbers doubtful: errors, lost audio, a busy machine, a load generator at its limit."""
+def notes(samples: Sequence[Sample]) -> list[str]:
+    """Say what makes numbers doubtful: errors, a busy machine, a microphone that is late."""
     found: list[str] = []
-    for sample in samples:
-        numbers, where = sample.numbers, f"{sample.case}, round {sample.round + 1}, {sample.client}"
-        if numbers.get("errors"):
-            found.append(f"{where}: {numbers['errors']} error events")
-        if numbers.get("waited_share", 0.0) > 0.05:
-            found.append(f"{where}: waited for a CPU in {numbers['waited_share']:.0%} of the time")
-        if numbers.get("late_ms", 0.0) > 100:
-            found.append(f"{where}: microphone up to {numbers['late_ms']:,.0f} ms late; it cannot keep up")
+    for client in dict.fromkeys(sample.client for sample in samples):
+        mine = [sample.numbers for sample in samples if sample.client == client]
+        errors = sum(numbers.get("errors", 0) for numbers in mine)
+        waited = [numbers["waited_share"] for numbers in mine if numbers.get("waited_share", 0.0) > _BUSY]
+        late = max((numbers.get("late_ms", 0.0) for numbers in mine), default=0.0)
+        if errors:
+            found.append(f"{client}: {errors} error events")
+        if waited:
+            often = f"{len(waited)} of {len(mine)} measurements"
+            found.append(f"{client}: waited for a CPU, up to {max(waited):.0%} of the time, in {often}")
+        if late > _LATE_MS:
+            found.append(f"{client}: microphone up to {late:,.0f} ms late: it could not keep up")
     return found
+
+
+def ceilings(found: Sequence[Row], ceiling: str) -> list[str]:
+    """Say how much faster than the fastest measured client the load generator is, by its client of bare sockets.
+
+    Args:
+        found: all rows.
+        ceiling: the name of that client.
+    """
+    lines: list[str] = []
+    for limit in found:
+        if limit.client != ceiling or not limit.metric.endswith(" a second"):
+            continue
+        same = (limit.benchmark, limit.case, limit.metric)
+        best = max(
+            (row.value.median for row in found if (row.benchmark, row.case, row.metric) == same and row is not limit),
+            default=0.0,
+        )
+        if best:
+            times = limit.value.median / best
+            lines.append(
+                f"{limit.benchmark}, {limit.case}: {limit.value.median:,.0f} {limit.metric}, "
+                f"{times:,.1f} times the fastest client" + ("" if times >= _ENOUGH else ": TOO SLOW to measure with")
+            )
+    return lines

@@ -106,18 +106,18 @@ def _run(generator: LoadGenerator, client: Client, cases: Sequence[Case], number
     requests = [
         {
             "workload": case.workload,
-            "url": generator.url(case.script, id),
+            "url": generator.url(case.script, name),
             **case.given,
             **{key: generator.url(script, "") for key, script in case.urls.items()},
         }
-        for case, id in zip(cases, ids, strict=True)
+        for case, name in zip(cases, ids, strict=True)
     ]
     cpu = generator.stats("")["server_cpu_s"]
     results = client.run(requests)
     cpu = generator.stats("")["server_cpu_s"] - cpu
     return [
-        Sample(number, client.name, case.name, _completed(numbers, generator.stats(id), cpu))
-        for case, id, numbers in zip(cases, ids, results, strict=True)
+        Sample(number, client.name, case.name, _completed(numbers, generator.stats(name), cpu))
+        for case, name, numbers in zip(cases, ids, results, strict=True)
     ]
 
 

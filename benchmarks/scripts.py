@@ -75,7 +75,7 @@ def live(parameters: Parameters) -> Script:
     def batch(index: int) -> Batch:
         ids = Numbering()
         begin, end = block(response_begin(ids)), block(response_end(ids, "Time."))
-        start, answer, tick = time.monotonic() + phase / rate, index * 10_000, 0
+        start, answer, tick = time.monotonic() + phase / rate, index * 10_000 - 1, 0
         while True:
             answer += 1
             audio, words = Stamped(100 * BYTES_PER_MS, answer, prefix="s"), Stamped(0, answer, prefix="s")

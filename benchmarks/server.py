@@ -18,6 +18,7 @@ import json
 import sys
 import time
 from base64 import b64encode
+from contextlib import suppress
 from hashlib import sha1
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -205,7 +206,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8765, help="0 for a free one, which is printed")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     options = parser.parse_args()
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(_main(options.host, options.port, until_eof=options.until_eof))
-    except KeyboardInterrupt:
-        pass
