@@ -249,7 +249,7 @@ async def measure_turns(
     turns: int = 5,
     speech: bytes | None = None,
     model: RealtimeModel | None = None,
-    model_settings: Mapping[str, Any] | None = None,
+    run_config: Mapping[str, Any] | None = None,
     chunk_ms: int = 20,
     patience: float = 20.0,
 ) -> TurnLatencies:
@@ -265,7 +265,8 @@ async def measure_turns(
         speech: what to say aloud, PCM16 at 24 kHz, without silence at its end; a synthetic signal by default, which
             only a turn detection by loudness takes for speech.
         model: the model layer; the WebSocket model by default.
-        model_settings: settings of the session: turn detection, voice and so on.
+        run_config: how the session behaves: what ``RealtimeRunner(config=...)`` takes; turn detection and the like are
+            its ``model_settings``.
         chunk_ms: length of a piece of microphone audio, in milliseconds.
         patience: how long to wait for anything, in seconds; what does not come is left out.
 
@@ -273,7 +274,7 @@ async def measure_turns(
         AgentsException: no connection, or the session failed.
     """
     agent: RealtimeAgent[None] = RealtimeAgent(name="Assistant", instructions=_INSTRUCTIONS, tools=[look_up_number])
-    runner = RealtimeRunner(agent, model=model, config={"model_settings": model_settings or {}})
+    runner = RealtimeRunner(agent, model=model, config=run_config)
     said = synthesize("Good morning, is anybody there?") if speech is None else speech
     async with await runner.run(model_config=model_config) as session:
         log = _Log(session, patience)
@@ -291,11 +292,11 @@ async def measure_turns(
 
 
 async def _measure(options: argparse.Namespace) -> TurnLatencies:
-    settings = {"turn_detection": {"type": "server_vad"}}
+    config = {"model_settings": {"turn_detection": {"type": "server_vad"}}}
     if options.url is not None:
-        return await measure_turns({"url": options.url}, turns=options.turns, model_settings=settings)
+        return await measure_turns({"url": options.url}, turns=options.turns, run_config=config)
     async with LocalServer().serve() as address:
-        return await measure_turns({"url": address.url}, turns=options.turns, model_settings=settings)
+        return await measure_turns({"url": address.url}, turns=options.turns, run_config=config)
 
 
 def _main() -> int:
