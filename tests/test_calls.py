@@ -21,7 +21,9 @@ from trio_realtime import (
     RealtimeConnectionError,
     RealtimeTimeoutError,
     ServerError,
+    SessionClosed,
     UserError,
+    UserTypeError,
 )
 
 KEY = "sk-very-secret"
@@ -124,6 +126,11 @@ SESSION = {"type": "realtime", "instructions": "Answer kindly.", "tools": []}
     ("act", "path", "body"),
     [
         (lambda calls: calls.accept("rtc_1", SESSION), "rtc_1/accept", SESSION),
+        (
+            lambda calls: calls.accept("rtc_1", {"a": "ä☀", "b": [1.5, None]}),
+            "rtc_1/accept",
+            {"a": "ä☀", "b": [1.5, None]},
+        ),
         (lambda calls: calls.reject("rtc_1"), "rtc_1/reject", {}),
         (lambda calls: calls.reject("rtc_1", status_code=486), "rtc_1/reject", {"status_code": 486}),
         (lambda calls: calls.refer("rtc_1", "tel:+1"), "rtc_1/refer", {"target_uri": "tel:+1"}),
@@ -253,6 +260,39 @@ async def test_the_key_is_never_shown(service, caplog):
     assert "Incorrect API key: ..." in shown[1]
 
 
+def giving(value):
+    async def auth():
+        return value
+
+    return auth
+
+
+async def test_no_part_of_an_answer_shows_the_key(service, calls):
+    service.answers = [fault(400, message=KEY, type=f"a {KEY}", code=f"Bearer {KEY}", param=f"headers.{KEY}")]
+    with pytest.raises(CallRequestRefused) as caught:
+        await calls.hangup("rtc_1")
+    error = caught.value
+    assert (error.type, error.code, error.param) == ("a ...", "...", "headers....")
+    assert KEY not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ({"X-Version": "a", "OpenAI-Beta": "call"}, "a bad call about data"),
+        ({"Authorization": "Bearer a"}, "... bad call about data"),
+        ({"X-Anything": "call about data"}, "a bad ..."),
+    ],
+    ids=["ordinary words", "a short key", "a long value"],
+)
+async def test_an_error_stays_readable(service, headers, shown):
+    service.answers = [fault(400, message="a bad call about data")]
+    async with RealtimeCalls(auth=giving(headers), base_url=service.url) as calls:
+        with pytest.raises(CallRequestRefused) as caught:
+            await calls.hangup("rtc_1")
+    assert str(caught.value).endswith(f"(Bad Request): {shown}")
+
+
 async def test_proxies_of_the_environment_are_not_used(service, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -376,6 +416,32 @@ async def test_cancelled_at_each_step(service):
         assert service.requests[-1][1].endswith("rtc_2/hangup")
 
 
+@pytest.mark.parametrize("when", ["before it is sent", "while it is answered"])
+async def test_left_by_another_task(service, when):
+    service.answers = [SILENCE]
+    errors = []
+    asked, left = trio.Event(), trio.Event()
+
+    async def auth():
+        asked.set()
+        if when == "before it is sent":
+            await left.wait()
+        return {}
+
+    async def hang_up(calls):
+        with pytest.raises(AgentsException) as caught:
+            await calls.hangup("rtc_1")
+        errors.append(caught.value)
+
+    async with trio.open_nursery() as nursery:
+        async with RealtimeCalls(auth=auth, base_url=service.url) as calls:
+            nursery.start_soon(hang_up, calls)
+            await (asked if when == "before it is sent" else service.asked).wait()
+        left.set()
+    (error,) = errors
+    assert type(error) is (SessionClosed if when == "before it is sent" else RealtimeConnectionError)
+
+
 async def test_left_while_cancelled(service):
     with trio.CancelScope() as scope:
         async with RealtimeCalls(api_key=KEY, base_url=service.url) as calls:
@@ -435,6 +501,38 @@ def test_addresses_that_are_refused(url, message):
         RealtimeCalls(base_url=url)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"api_key": 5}, "api_key must be text or a function, not int"),
+        ({"api_key": b"sk-1"}, "api_key must be text or a function, not bytes"),
+        ({"auth": {"Authorization": "x"}}, "auth must be an async function, not dict"),
+    ],
+)
+def test_types_that_are_refused(options, message):
+    with pytest.raises(UserTypeError, match=message):
+        RealtimeCalls(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"api_key": lambda: 5}, UserTypeError, "api_key: the function must give text, not int"),
+        ({"auth": dict}, UserTypeError, "auth must be an async function"),
+        ({"auth": giving(None)}, UserTypeError, "auth must give a dict of headers, not NoneType"),
+        ({"auth": giving({b"a": "b"})}, UserTypeError, "auth: names of headers are text, not bytes"),
+        ({"auth": giving({"a": 5})}, UserError, "'a' has to be a str, not int"),
+        ({"auth": giving({"Content-Length": "9"})}, UserError, "'Content-Length' belongs to the HTTP library"),
+        ({"auth": giving({"transfer-encoding": "chunked"})}, UserError, "belongs to the HTTP library"),
+    ],
+)
+async def test_credentials_that_are_refused(service, options, kind, message):
+    async with RealtimeCalls(base_url=service.url, **options) as calls:
+        with pytest.raises(kind, match=message):
+            await calls.hangup("rtc_1")
+    assert service.requests == []
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), True, "5", None])
 def test_timeouts_that_are_refused(timeout):
     with pytest.raises(UserError, match="timeout"):
@@ -454,6 +552,8 @@ def test_timeouts_that_are_refused(timeout):
         (lambda calls: calls.reject("rtc_1", status_code="486"), "status_code"),
         (lambda calls: calls.accept("rtc_1", None), "session_payload"),
         (lambda calls: calls.accept("rtc_1", {"tools": object()}), "session_payload"),
+        (lambda calls: calls.accept("rtc_1", {"speed": [float("nan")]}), "session_payload"),
+        (lambda calls: calls.accept("rtc_1", {"speed": float("inf")}), "session_payload"),
     ],
 )
 async def test_arguments_that_are_refused(service, calls, act, message):

@@ -19,6 +19,7 @@ from trio_realtime import (
     RealtimeSessionModelSettings,
     RunContextWrapper,
     UserError,
+    UserTypeError,
     function_tool,
     realtime_handoff,
 )
@@ -148,6 +149,19 @@ async def test_overrides_come_last():
 async def test_faults_are_named(arguments, message):
     with pytest.raises(UserError, match=message):
         await payload(BARE, **arguments)
+
+
+@pytest.mark.parametrize("agent", ["agent", None, RealtimeAgent])
+async def test_only_an_agent_answers(agent):
+    with pytest.raises(UserTypeError, match="agent must be a RealtimeAgent, not "):
+        await payload(agent)
+
+
+@pytest.mark.parametrize("name", ["model_config", "run_config", "overrides"])
+@pytest.mark.parametrize("value", [0, [], "", False])
+async def test_what_is_empty_is_no_configuration(name, value):
+    with pytest.raises(UserTypeError, match=f"{name}: must be "):
+        await payload(BARE, **{name: value})
 
 
 async def test_attaching_needs_a_call():

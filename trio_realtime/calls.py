@@ -6,6 +6,8 @@ Source of the endpoints: the Realtime API's reference, "Calls". The HTTP library
 
 from __future__ import annotations
 
+import inspect
+import json
 import math
 import re
 import ssl
@@ -20,7 +22,14 @@ import trio
 
 from trio_realtime.__about__ import __version__
 from trio_realtime.config import HeadersCallable, KeyCallable
-from trio_realtime.errors import CallRequestRefused, RealtimeConnectionError, RealtimeTimeoutError, UserError
+from trio_realtime.errors import (
+    CallRequestRefused,
+    RealtimeConnectionError,
+    RealtimeTimeoutError,
+    SessionClosed,
+    UserError,
+    UserTypeError,
+)
 from trio_realtime.openai.severity import severity_of
 from trio_realtime.openai.websocket_model import get_api_key
 from trio_realtime.transport.base import TransportConfig, WireRequest
@@ -35,6 +44,9 @@ _MAX_BODY: Final = 64 * 1024  # of an answer that is only read for its error
 _CLOSE: Final = 1.0  # seconds for closing idle connections; nothing is lost by cutting them
 _KEY_STATUSES: Final = frozenset({401, 403})
 _NOT_IN_URL: Final = re.compile(r"[^\x21-\x7e]")
+_FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding", "upgrade"})
+_CREDENTIAL: Final = re.compile(r"auth|cookie|credential|key|password|secret|signature|token", re.IGNORECASE)
+_LONG: Final = 8  # a text this long is no ordinary word, and is cleaned from errors whatever its header is called
 
 
 class RealtimeCalls:
@@ -51,7 +63,7 @@ class RealtimeCalls:
         timeout: seconds for one request, from asking for the key to the whole answer (15: as for a connection).
 
     Raises:
-        UserError: ``base_url`` or ``timeout`` is unusable.
+        UserError: ``base_url`` or ``timeout`` is unusable; ``api_key`` or ``auth`` is of a wrong type: UserTypeError.
     """
 
     def __init__(
@@ -62,6 +74,10 @@ class RealtimeCalls:
         base_url: str = "https://api.openai.com/v1",
         timeout: float = 15.0,
     ) -> None:
+        if api_key is not None and not isinstance(api_key, str) and not callable(cast("Any", api_key)):
+            raise UserTypeError(f"api_key must be text or a function, not {type(api_key).__name__}")
+        if auth is not None and not callable(cast("Any", auth)):
+            raise UserTypeError(f"auth must be an async function, not {type(auth).__name__}")
         self._api_key = api_key
         self._auth = auth
         self._loopback = _check_url(base_url)
@@ -101,6 +117,7 @@ class RealtimeCalls:
 
         Raises:
             UserError: an argument is at fault, there is no key, or this was not entered; nothing was sent.
+            SessionClosed: the block was left meanwhile.
             CallRequestRefused: the service answered with an error.
             RealtimeConnectionError: there is no connection, or it was lost.
             RealtimeTimeoutError: ``timeout`` passed (name ``"call"``).
@@ -152,6 +169,8 @@ class RealtimeCalls:
         client = self._client
         with trio.move_on_after(self._timeout):
             headers = await self._headers()
+            if self._client is not client:
+                raise SessionClosed(f"RealtimeCalls was left before {action!r} was sent")
             status, answer = await _exchange(client, url, headers, content)
             if not 200 <= status < 300:
                 raise _refused(action, status, answer, secrets=_credentials(headers))
@@ -164,16 +183,25 @@ class RealtimeCalls:
 
     async def _headers(self) -> dict[str, str]:
         if self._auth is not None:
-            headers = dict(await self._auth())
-        elif key := await get_api_key(self._api_key):
+            headers = await _given_headers(self._auth)
+        elif key := await self._key():
             headers = {"Authorization": f"Bearer {key}"}
         elif self._loopback:
             headers = {}
         else:
             raise UserError("api_key: no key; give api_key or auth, or set OPENAI_API_KEY")
-        # the rules for headers are those of every other request
+        for name in headers:
+            if name.lower() in _FRAMING:
+                raise UserError(f"header {name!r} belongs to the HTTP library and cannot be set")
+        # all other rules for headers are those of every other request
         check_request(WireRequest(url="wss://localhost", headers=headers, config=TransportConfig()))
         return headers
+
+    async def _key(self) -> str | None:
+        key: Any = await get_api_key(self._api_key)
+        if key is not None and not isinstance(key, str):
+            raise UserTypeError(f"api_key: the function must give text, not {type(key).__name__}")
+        return key
 
     def _make_client(self) -> httpx2.AsyncClient:
         try:
@@ -186,6 +214,21 @@ class RealtimeCalls:
             timeout=None,  # the deadline is ours
             trust_env=False,  # a proxy of the environment's would read what goes to loopback
         )
+
+
+async def _given_headers(auth: HeadersCallable) -> dict[str, str]:
+    """Ask for the headers; their names and values are checked with those of every other request."""
+    asked: Any = auth()
+    if not inspect.isawaitable(asked):
+        raise UserTypeError("auth must be an async function")
+    headers: Any = await asked
+    if not isinstance(cast("object", headers), Mapping):
+        raise UserTypeError(f"auth must give a dict of headers, not {type(headers).__name__}")
+    given: dict[Any, Any] = dict(headers)
+    for name in given:
+        if not isinstance(name, str):
+            raise UserTypeError(f"auth: names of headers are text, not {type(name).__name__}")
+    return given
 
 
 async def _exchange(
@@ -210,17 +253,17 @@ async def _exchange(
 
 
 def _refused(action: str, status: int, body: bytes, *, secrets: tuple[str, ...]) -> CallRequestRefused:
-    error = _error_in(body)
+    error = {name: _without(said, secrets) for name, said in _error_in(body).items() if isinstance(said, str)}
     message = f"the service refused {action!r} with HTTP status {status}{_phrase(status)}"
-    if isinstance(said := error.get("message"), str) and said:
-        message = f"{message}: {_without(said, secrets)}"
-    kind, code, param = (_text_or_none(error.get(name)) for name in ("type", "code", "param"))
+    if said := error.get("message"):
+        message = f"{message}: {said}"
+    kind, code = error.get("type"), error.get("code")
     return CallRequestRefused(
         message,
         status=status,
         type=kind or "",
         code=code,
-        param=param,
+        param=error.get("param"),
         severity="fatal" if status in _KEY_STATUSES else severity_of(code, kind),
     )
 
@@ -234,10 +277,6 @@ def _error_in(body: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", error) if isinstance(error, dict) else {}
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _phrase(status: int) -> str:
     try:
         return f" ({HTTPStatus(status).phrase})"
@@ -246,20 +285,33 @@ def _phrase(status: int) -> str:
 
 
 def _credentials(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Give what must not be repeated: the headers' values, and their last words (a scheme goes before a key)."""
-    values = {part for value in headers.values() for part in (value, value.rpartition(" ")[2])}
-    return tuple(sorted(filter(None, values), key=len, reverse=True))
+    """Give what must not be repeated: values that are long, or of a header for credentials, and their last words (a
+    scheme goes before a key). Others are ordinary words, which an error may well use."""
+    found = {
+        part
+        for name, value in headers.items()
+        for part in (value, value.rpartition(" ")[2])
+        if len(part) >= _LONG or _CREDENTIAL.search(name)
+    }
+    return tuple(sorted(filter(None, found), key=len, reverse=True))
 
 
 def _without(text: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
-        text = text.replace(secret, "...")
+        if len(secret) >= _LONG:
+            text = text.replace(secret, "...")
+        else:  # only as a word of its own: inside of others it tells nothing, and they stay readable
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "...", text)
     return text
 
 
 def _encode(body: Mapping[str, Any] | None) -> bytes | None:
+    """Give the JSON. Numbers that JSON has not are refused: msgspec would say null, which means something else."""
     try:
-        return None if body is None else msgspec.json.encode(body)
+        if body is None:
+            return None
+        plain = msgspec.to_builtins(body, str_keys=True)
+        return json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"session_payload cannot be sent as JSON: {error}") from None
 

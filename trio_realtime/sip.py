@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from trio_realtime._structure import structure
+from trio_realtime.agent import RealtimeAgent
 from trio_realtime.config import RealtimeModelConfig, RealtimeRunConfig, RealtimeSessionModelSettings
 from trio_realtime.context import RunContextWrapper
-from trio_realtime.errors import UserError
+from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.openai.connection import OpenAIRealtimeConnection
 from trio_realtime.openai.settings import session_object
 from trio_realtime.openai.websocket_model import OpenAIRealtimeWebSocketModel
 from trio_realtime.session_tasks.configure import initial_settings, overlaid_settings
-
-if TYPE_CHECKING:
-    from trio_realtime.agent import RealtimeAgent
 
 __all__ = ["OpenAIRealtimeSIPModel"]
 
@@ -61,8 +59,10 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
             a dict of JSON types.
 
         Raises:
-            UserError: a setting, a tool or a handoff is at fault.
+            UserError: a setting, a tool or a handoff is at fault; ``agent`` is no RealtimeAgent: UserTypeError.
         """
+        if not isinstance(cast("Any", agent), RealtimeAgent):
+            raise UserTypeError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
         wrapper = (
             cast("RunContextWrapper[Any]", context)
             if isinstance(context, RunContextWrapper)
@@ -71,9 +71,9 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
         settings, tools = await initial_settings(
             agent,
             wrapper,
-            structure(model_config or {}, RealtimeModelConfig, name="model_config"),
-            structure(run_config or {}, RealtimeRunConfig, name="run_config"),
+            structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config"),
+            structure({} if run_config is None else run_config, RealtimeRunConfig, name="run_config"),
         )
-        last = structure(overrides or {}, RealtimeSessionModelSettings, name="overrides")
+        last = structure({} if overrides is None else overrides, RealtimeSessionModelSettings, name="overrides")
         settings, _ = await overlaid_settings(settings, tools, last, agent=agent, wrapper=wrapper)
         return session_object(settings)
