@@ -8,6 +8,7 @@ nothing private of it: it leaves all this to its stream.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 
 import trio
@@ -52,6 +53,7 @@ class StreamProxy(trio.abc.Stream):
         self._linger = linger
         self._on_stall = on_stall
         self._stopped = False
+        self._socket = raw.socket if isinstance(raw, trio.SocketStream) and os.name == "posix" else None
         self._frames: list[bytes] = []
         self._backlog = 0
         self._work = trio.lowlevel.ParkingLot()
@@ -86,10 +88,12 @@ class StreamProxy(trio.abc.Stream):
     def hand_over(self, data: bytes) -> None:
         """Hand frames to the writer at once, however much is on its way. Nothing is left of them after the end."""
         if not (self._stopped or self.write_failed):
-            self._frames.append(data)
-            self._backlog += len(data)
-            if self._work:
-                self._work.unpark()
+            data = self._write_at_once(data)
+            if data:
+                self._frames.append(data)
+                self._backlog += len(data)
+                if self._work:
+                    self._work.unpark()
 
     async def flush(self) -> None:
         """Wait until what was handed over is written, or never will be. A checkpoint."""
@@ -161,6 +165,20 @@ class StreamProxy(trio.abc.Stream):
             self._stop()
         await trio.aclose_forcefully(self._raw)
         self._mark_over()
+
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Write what a socket takes without waiting, if nothing is on its way; gives what is left.
+
+        Two turns of the scheduler less than the writer task takes, which is most of the cost of a small message.
+        """
+        if self._socket is None or self._backlog:
+            return data
+        try:
+            written = os.write(self._socket.fileno(), data)
+        except OSError:  # it is full, or broken: the writer will find out which
+            return data
+        self.bytes_sent += written
+        return data[written:]
 
     async def _write_until_failure(self, scope: trio.CancelScope) -> None:
         while True:
