@@ -17,12 +17,16 @@ from benchmarks.client import main
 from benchmarks.frames import BYTES_PER_MS
 from benchmarks.process import cpu_seconds
 from benchmarks.spread import percentile
-from benchmarks.unframing import masked
+from benchmarks.unframing import PING, masked
 
 __all__ = ["connect"]
 
 _CHUNK = 1 << 20
 _GO = masked(b'{"type":"input_audio_buffer.append","audio":"AAA="}')
+_PING = b"all of it"
+_TOGETHER = 1 << 16
+_LEAST = 1 << 26
+_GONE = "the load generator has gone"
 _END = b'"type":"response.done"'
 _DELTA = b'"delta":"'
 
@@ -48,7 +52,7 @@ def _until_ends(sock: socket.socket, buffer: bytearray, answers: int) -> None:
     while answers:
         size = sock.recv_into(buffer)
         if not size:
-            raise ConnectionError("the load generator has gone")
+            raise ConnectionError(_GONE)
         data = tail + bytes(memoryview(buffer)[:size])
         answers -= data.count(_END)
         tail = data[-len(_END) + 1 :]
@@ -73,13 +77,24 @@ def _receive(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _send(given: Mapping[str, Any]) -> dict[str, Any]:
-    chunk, calls = _append(given["size"]), given["calls"]
-    together = chunk * max(1, 65536 // len(chunk))
+    """Send many frames at once, until the load generator has answered a ping behind them."""
+    chunk = _append(given["size"])
+    together = max(1, _TOGETHER // len(chunk))
+    times = max(1, given["calls"] // together, _LEAST // (together * len(chunk)))
+    many = chunk * together
     with connect(given["url"]) as sock:
         cpu, clock = cpu_seconds(), time.perf_counter()
-        for _ in range(calls * len(chunk) // len(together) + 1):
-            sock.sendall(together)
+        for _ in range(times):
+            sock.sendall(many)
+        sock.sendall(masked(_PING, PING))
+        tail = b""
+        while _PING not in tail:
+            data = sock.recv(_CHUNK)
+            if not data:
+                raise ConnectionError(_GONE)
+            tail = tail[-len(_PING) :] + data
         cpu, clock = cpu_seconds() - cpu, time.perf_counter() - clock
+    calls = times * together
     return {"cpu_us_per_call": cpu / calls * 1e6, "calls_per_s": calls / clock, "errors": 0}
 
 

@@ -18,6 +18,7 @@ import trio
 from benchmarks.spread import percentile
 from trio_realtime import (
     AgentsException,
+    OpenAIRealtimeWebSocketModel,
     RealtimeAgent,
     RealtimeAgentEndEvent,
     RealtimeAgentStartEvent,
@@ -293,10 +294,11 @@ async def measure_turns(
 
 async def _measure(options: argparse.Namespace) -> TurnLatencies:
     config = {"model_settings": {"turn_detection": {"type": "server_vad"}}}
+    model = OpenAIRealtimeWebSocketModel(transport=options.transport)
     if options.url is not None:
-        return await measure_turns({"url": options.url}, turns=options.turns, run_config=config)
+        return await measure_turns({"url": options.url}, turns=options.turns, model=model, run_config=config)
     async with LocalServer().serve() as address:
-        return await measure_turns({"url": address.url}, turns=options.turns, run_config=config)
+        return await measure_turns({"url": address.url}, turns=options.turns, model=model, run_config=config)
 
 
 def _main() -> int:
@@ -304,7 +306,8 @@ def _main() -> int:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--url", help="the whole endpoint, its query included")
     where.add_argument("--local", action="store_true", help="a local server in this process")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=3, help="how often each stage is measured (3)")
+    parser.add_argument("--transport", default="trio-websocket", help="one of the model's transports, by name")
     parser.add_argument("--json", action="store_true", help="print every number as JSON")
     options = parser.parse_args()
     try:

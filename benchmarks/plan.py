@@ -77,7 +77,7 @@ class Benchmark:
 
 
 def _receive(*, quick: bool) -> Benchmark:
-    answers = {"mixed": 60, "300 B": 80, "20 KB": 25} if quick else {"mixed": 400, "300 B": 600, "20 KB": 150}
+    answers = {"mixed": 50, "300 B": 60, "20 KB": 20} if quick else {"mixed": 400, "300 B": 600, "20 KB": 150}
     cases: list[Case] = []
     for name, count in answers.items():
         payloads = response_stream(name)
@@ -128,7 +128,7 @@ def _growth(*, quick: bool) -> Benchmark:
 
 
 def _history(*, quick: bool) -> Benchmark:
-    turns = 50 if quick else 1000
+    turns = 30 if quick else 1000
     case = Case(
         name=f"{10 * turns:,} turns",
         workload="growth",
@@ -187,7 +187,8 @@ def _live(*, quick: bool) -> Benchmark:
             for number in numbers
         ],
         metrics=[
-            Metric("core_share", "CPU, share of a core", 2),
+            Metric("cpu_us_per_message", "CPU a message, in or out, µs"),
+            Metric("core_share", "CPU, share of a core", 2, compared=False),
             Metric("p50_ms", "latency p50, ms", 2),
             Metric("p99_ms", "latency p99, ms", 2),
             Metric("p999_ms", "latency p99.9, ms", 2),
