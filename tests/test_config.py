@@ -388,7 +388,8 @@ class TestValues:
             *[(ReconnectPolicy, key, 0) for key in ("max_attempts", "initial_delay", "max_delay")],
             *[(ReconnectPolicy, key, -0.1) for key in ("jitter", "before_expiry")],
             (ReconnectPolicy, "jitter", 1.1),
-            *[(RealtimeGuardrailsSettings, key, 0) for key in ("debounce_text_length", "max_hold_ms", "timeout")],
+            (RealtimeGuardrailsSettings, "debounce_text_length", -1),
+            *[(RealtimeGuardrailsSettings, key, 0) for key in ("max_hold_ms", "timeout")],
             *[
                 (RealtimeToolExecutionConfig, key, 0)
                 for key in ("max_concurrency", "default_timeout", "approval_timeout", "deadline")

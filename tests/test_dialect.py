@@ -19,6 +19,7 @@ from trio_realtime import (
 )
 from trio_realtime.audio import PCMU
 from trio_realtime.dialect import BETA, dialect_of
+from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.server import CallTool, LocalServer, Say, ScriptEngine
 from trio_realtime.transport.base import Wire
 
@@ -141,10 +142,63 @@ class TestMeaning:
             await runner.run(model_config={"dialect": "betta"})
 
     async def test_a_name_that_means_no_server_event(self):
-        config = {"url": "ws://127.0.0.1:9", "dialect": {"a.b": "response.output_audio.detla"}}
-        with pytest.raises(UserError, match=r"'a.b'.*did you mean 'response.output_audio.delta'"):
-            async with await RealtimeRunner(make_agent()).run(model_config=config):
-                pytest.fail("must not connect")
+        for dialect, meant in (
+            ({"a.b": "response.output_audio.detla"}, "response.output_audio.delta"),
+            ({"client_events": {"response.creat": "x"}}, "response.create"),
+        ):
+            config = {"url": "ws://127.0.0.1:9", "dialect": dialect}
+            with pytest.raises(UserError, match=f"did you mean {meant!r}"):
+                async with await RealtimeRunner(make_agent()).run(model_config=config):
+                    pytest.fail("must not connect")
+
+    @pytest.mark.parametrize(
+        "fields",
+        [{"session": "flatt"}, {"server_events": {"a.b": 1}}, {"server_events": 5}, {"client_events": {"a.b": ["x"]}}],
+    )
+    def test_a_dialect_is_checked_when_it_is_made(self, fields):
+        with pytest.raises(UserError, match=f"dialect.{next(iter(fields))}"):
+            Dialect(**fields)
+
+    def test_its_headers_are_not_shown(self):
+        assert "canary" not in repr(Dialect(headers={"api-key": "canary"}))
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            {"type": "session.update", "session": {"audio": 1}},
+            {"type": "session.update", "session": {"audio": {"input": "x"}}},
+            {"type": "session.update", "session": {"audio": {"output": [1]}}},
+            {"type": "response.create", "response": {"audio": {"output": "x"}}},
+        ],
+    )
+    def test_what_is_no_object_is_a_user_error(self, event):
+        with pytest.raises(UserError, match="must be an object"):
+            BETA.to_server(event)
+
+    def test_an_odd_part_passes(self):
+        item = {"role": "assistant", "content": [{"type": ["x"]}]}
+        event = {"type": "conversation.item.create", "item": item}
+        assert BETA.to_server(event)["item"] == item
+        assert BETA.to_server({"type": "session.update", "session": 5}) == {"type": "session.update", "session": 5}
+
+    async def test_a_raw_event_that_cannot_be_flattened_changes_nothing(self, autojump_clock):
+        server = LocalServer(ScriptEngine([Say("Hi.")]), pace=None)
+
+        @asynccontextmanager
+        async def connector(request):
+            async with server.connector(request) as wire:
+                yield OldWire(wire, [])
+
+        model = OpenAIRealtimeWebSocketModel(transport=connector)
+        config = {"api_key": KEY, "dialect": "beta"}
+        async with await RealtimeRunner(make_agent(), model=model).run(model_config=config) as session:
+            message = RealtimeModelRawClientMessage(
+                type="session.update", other_data={"session": {"type": "realtime", "audio": {"input": "x"}}}
+            )
+            with pytest.raises(UserError):
+                await session.model.send_event(RealtimeModelSendRawMessage(message=message))
+            await session.send_message("Hello")
+            await collect(session, "agent_end")
 
 
 class OldWire(Wire):

@@ -147,6 +147,16 @@ def test_sums_of_sums():
     assert one.agents["Desk"].requests == 1
 
 
+def test_the_sums_of_agents_have_no_entries_and_count_once():
+    one, total = Usage(), Usage()
+    one.add(spoken(1, 2), agent="Desk")
+    total.add(one)
+    assert total.agents["Desk"].request_usage_entries == []
+    both = Usage()
+    both.add(one, agent="Billing")
+    assert {name: usage.requests for name, usage in both.agents.items()} == {"Billing": 1}
+
+
 def test_the_newest_entries_are_kept():
     usage = Usage()
     for number in range(1, 1101):

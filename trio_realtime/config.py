@@ -367,7 +367,8 @@ class RealtimeGuardrailsSettings:
     """When output guardrails run and what follows.
 
     Attributes:
-        debounce_text_length: characters between two checks of a growing text (100: about one spoken sentence).
+        debounce_text_length: characters between two checks of a growing text (100: about one spoken sentence); 0 for a
+            check of every piece.
         on_error: a guardrail that raises counts as tripped (``"trip"``: fail closed) or is passed over (``"skip"``).
         hold_audio: keep audio until its words have passed. Accepted; not built yet.
         max_hold_ms: longest hold. Accepted; not built yet.
@@ -377,7 +378,7 @@ class RealtimeGuardrailsSettings:
             model fits in; the end of a turn waits for its last check).
     """
 
-    debounce_text_length: int = attrs.field(default=100, validator=_positive)
+    debounce_text_length: int = attrs.field(default=100, validator=_not_negative)
     on_error: Literal["trip", "skip"] = "trip"
     hold_audio: bool = False
     max_hold_ms: int | None = attrs.field(default=None, validator=_positive)

@@ -17,6 +17,20 @@ from trio_realtime.errors import UserError, UserTypeError
 __all__ = ["BETA", "Dialect", "DialectLike", "dialect_of"]
 
 
+def _is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _are_words(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not _is_mapping(value) or not all(isinstance(word, str) for pair in value.items() for word in pair):
+        raise UserTypeError(f"dialect.{attribute.name} must be a dict of strings")
+
+
+def _is_shape(_: object, __: attrs.Attribute[Any], value: Any) -> None:
+    if value not in ("nested", "flat"):
+        raise UserError(f"dialect.session must be 'nested' or 'flat', not {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Dialect:
     """How a compatible server's events differ.
@@ -26,13 +40,16 @@ class Dialect:
         client_events: types of the events that it wants, ``{"the.protocol's.name": "its.name"}``.
         session: its session and response objects are ``"nested"`` (``audio.output.voice``) or, as they were once,
             ``"flat"`` (``voice``, ``modalities``, ``output_audio_format``).
-        headers: HTTP headers that it wants at connect, unless others of these names are given.
+        headers: HTTP headers that it wants at connect, unless others of these names are given. Never shown.
+
+    Raises:
+        UserError, UserTypeError: a field is at fault.
     """
 
-    server_events: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    client_events: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    session: Literal["nested", "flat"] = "nested"
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    server_events: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=_are_words)
+    client_events: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=_are_words)
+    session: Literal["nested", "flat"] = attrs.field(default="nested", validator=_is_shape)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=_are_words, repr=False)
 
     def from_server(self, event: dict[str, Any]) -> dict[str, Any]:
         """Give a server event under the protocol's name."""
@@ -40,11 +57,15 @@ class Dialect:
         return event if name is None else {**event, "type": name}
 
     def to_server(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Give a client event as this server wants it."""
+        """Give a client event as this server wants it.
+
+        Raises:
+            UserError: something in it that has to be an object is none.
+        """
         result = dict(event)
         if self.session == "flat":
             match event["type"]:
-                case "session.update":
+                case "session.update" if _is_mapping(event.get("session")):
                     result["session"] = _flat_session(event["session"])
                 case "response.create" if _is_mapping(event.get("response")):
                     result["response"] = _flat_response(event["response"])
@@ -95,8 +116,12 @@ def dialect_of(value: DialectLike | None) -> Dialect | None:
     return structure({"server_events": value} if names else value, Dialect, name="dialect")
 
 
-def _is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, Mapping)
+def _object(value: Any, path: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not _is_mapping(value):
+        raise UserError(f"{path} must be an object, not {type(value).__name__}")
+    return dict(value)
 
 
 def _is_list(value: Any) -> TypeGuard[list[Any]]:
@@ -108,8 +133,8 @@ def _flat_session(session: Mapping[str, Any]) -> dict[str, Any]:
     flat = _renamed(session, {"output_modalities": "modalities", "max_output_tokens": "max_response_output_tokens"})
     for name in ("type", "model", "audio"):
         flat.pop(name, None)
-    audio: Any = session.get("audio") or {}
-    into, out = dict(audio.get("input") or {}), dict(audio.get("output") or {})
+    audio = _object(session.get("audio"), "session.audio")
+    into, out = (_object(audio.get(side), f"session.audio.{side}") for side in ("input", "output"))
     _move_format(into, flat, "input_audio_format")
     for name in ("transcription", "noise_reduction"):
         if name in into:
@@ -120,8 +145,8 @@ def _flat_session(session: Mapping[str, Any]) -> dict[str, Any]:
 
 def _flat_response(response: Mapping[str, Any]) -> dict[str, Any]:
     flat = _renamed(response, {"output_modalities": "modalities", "max_output_tokens": "max_response_output_tokens"})
-    audio: Any = flat.pop("audio", None) or {}
-    out = dict(audio.get("output") or {})
+    audio = _object(flat.pop("audio", None), "response.audio")
+    out = _object(audio.get("output"), "response.audio.output")
     _move_format(out, flat, "output_audio_format")
     if _is_list(flat.get("input")):
         flat["input"] = [_old_item(item) if _is_mapping(item) else item for item in flat["input"]]
@@ -135,7 +160,7 @@ def _old_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
         return item
     old = {"output_text": "text", "output_audio": "audio"}
     parts: list[Any] = [
-        {**part, "type": old.get(part.get("type", ""), part.get("type"))} if _is_mapping(part) else part
+        {**part, "type": old.get(str(part.get("type")), part.get("type"))} if _is_mapping(part) else part
         for part in content
     ]
     return {**item, "content": parts}

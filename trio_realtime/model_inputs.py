@@ -35,10 +35,12 @@ class RealtimeModelRawClientMessage:
     Attributes:
         type: its type, for example ``"response.create"``.
         other_data: its other fields.
+        automatic: of a ``response.create``: one that waits already will do as well, as with messages and tool outputs.
     """
 
     type: str
     other_data: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+    automatic: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +75,7 @@ RealtimeModelUserInput: TypeAlias = str | RealtimeModelUserInputMessage
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelSendRawMessage:
-    """Send a client event of the protocol. A ``response.create`` counts as asked for by hand: it is never coalesced."""
+    """Send a client event of the protocol. A ``response.create`` is never coalesced, unless it is ``automatic``."""
 
     message: RealtimeModelRawClientMessage
 
@@ -111,7 +113,8 @@ class RealtimeModelSendToolOutput:
     Attributes:
         tool_call: the call.
         output: the text for the model.
-        start_response: ask for a response afterwards (automatic: several of them become one).
+        start_response: ask for a response afterwards (automatic: several of them become one). False of an output whose
+            batch is not complete, or whose response goes on: then a ``response.create`` follows when they are.
     """
 
     tool_call: RealtimeModelToolCallEvent

@@ -383,7 +383,7 @@ class RealtimeSession(Generic[TContext]):
         _require_entered(hub)
         pending = hub.approvals.take(call_id)
         if pending is not None:
-            hub.wrapper.approve_tool(pending.tool_name, call_id, always=always)
+            hub.wrapper.approve_tool(pending.policy, call_id, always=always)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
 
@@ -401,7 +401,7 @@ class RealtimeSession(Generic[TContext]):
         _require_entered(hub)
         pending = hub.approvals.take(call_id)
         if pending is not None:
-            hub.wrapper.reject_tool(pending.tool_name, call_id, always=always, rejection_message=rejection_message)
+            hub.wrapper.reject_tool(pending.policy, call_id, always=always, rejection_message=rejection_message)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
 

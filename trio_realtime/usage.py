@@ -116,7 +116,7 @@ class Usage:
         request_usage_entries: one entry for each response with tokens, in order; the newest 1,000.
         input_modalities, cached_modalities, output_modalities: the sums by modality; cached ones are input too.
         transcription: what the transcripts of the user's speech cost; not part of the other sums.
-        agents: the same for each agent, by its name. Empty where no agent is known.
+        agents: the sums of each agent, by its name; they have no entries. Empty where no agent is known.
     """
 
     requests: int = 0
@@ -137,7 +137,7 @@ class Usage:
 
         Args:
             other: what to add; it does not change.
-            agent: the agent whose response it was.
+            agent: the agent to which all of it is counted; without it, the agents of ``other`` are.
             response_id: the response.
         """
         self._add_sums(other)
@@ -146,17 +146,16 @@ class Usage:
         elif other.requests == 1 and other.total_tokens > 0:
             self.request_usage_entries.append(_entry(other, agent, response_id))
         del self.request_usage_entries[:-_ENTRIES]
-        for name, usage in other.agents.items():
-            self._of(name).add(usage)
-        if agent is not None:
-            self._of(agent)._add_sums(other)
+        parts = other.agents.items() if agent is None else [(agent, other)]
+        for name, usage in parts:
+            self._of(name)._add_sums(usage)
 
     def add_transcription(self, usage: TranscriptionUsage, *, agent: str | None = None) -> None:
         """Add the cost of a transcript.
 
         Args:
             usage: what to add.
-            agent: the agent that listened.
+            agent: the agent to which it is counted: the one that is current when the transcript comes.
         """
         self.transcription = self.transcription.plus(usage)
         if agent is not None:

@@ -10,7 +10,13 @@ from typing import Any
 from .bytes_of import summary
 
 _OWN = ("DiskFullError",)
-_CLOSED = ("ConnectionClosedError", "ConnectionClosedOK", "ConnectionClosed", "InvalidMessage", "RealtimeConnectionError")
+_CLOSED = (
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "ConnectionClosed",
+    "InvalidMessage",
+    "RealtimeConnectionError",
+)
 
 
 def event_record(event: Any) -> dict[str, Any] | None:

@@ -18,6 +18,9 @@ class TestSteps:
         assert [number for number, check in enumerate(checks, 1) if check is not None] == [10, 20, 30]
         assert checks[9] == Check("r", "i", "x" * 10)
 
+    def test_without_a_step_every_piece_is_checked(self):
+        assert feed(TranscriptGate(0), "a", "b", "c") == ["a", "ab", "abc"]
+
     def test_a_big_step_is_one_check(self):
         assert feed(TranscriptGate(10), "x" * 57, "y", "z" * 2) == ["x" * 57, "x" * 57 + "yzz"]
 

@@ -78,6 +78,18 @@ def test_automatic_requests_that_wait_are_one(sequencer):
     assert sequencer.done("r2", 0.0) == []
 
 
+def test_an_automatic_request_joins_one_that_is_about_to_be_sent(sequencer):
+    sent(sequencer, auto("a"))
+    created(sequencer, "r1", "a")
+    assert sequencer.request(auto("b"), 0.0) == []
+    assert sequencer.done("r1", 1.0) == [SendRequest(auto("b"))]
+    assert sequencer.request(auto("c"), 1.0) == []
+    assert sequencer.begin("b", 1.0) == auto("b")
+    assert sequencer.request(auto("d"), 1.0) == []  # too late for that one: it waits
+    created(sequencer, "r2", "b")
+    assert sequencer.done("r2", 2.0) == [SendRequest(auto("d"))]
+
+
 def test_manual_requests_are_never_merged(sequencer):
     sent(sequencer, manual("a"))
     for name in "bcd":

@@ -99,6 +99,28 @@ def test_a_call_that_fails(talk, error, expected):
     assert (ended.status, ended.error, ended.output) == ("failed", expected, None)
 
 
+def test_the_older_event_announces_only(talk):
+    assert talk.hear("conversation.item.created", item={**CALL, "arguments": ""}, previous_item_id=None) == []
+    assert talk.hear("conversation.item.created", item={**REQUEST, "arguments": ""}, previous_item_id=None) == []
+    ended = talk.hear("response.output_item.done", **IN_RESPONSE, item={**CALL, "output": "x"})[-1]
+    assert (ended.status, ended.output) == ("completed", "x")
+    (asked,) = talk.hear("response.output_item.done", **IN_RESPONSE, item=REQUEST)
+    assert asked.arguments == '{"a":1}'
+
+
+def test_what_was_broken_off(talk):
+    ended = talk.hear("response.output_item.done", **IN_RESPONSE, item={**CALL, "status": "incomplete"})[-1]
+    assert (ended.status, ended.error.message) == ("failed", "the call of the tool was broken off")
+    assert talk.hear("response.output_item.done", **IN_RESPONSE, item={**REQUEST, "status": "incomplete"}) == []
+
+
+def test_a_list_is_told_once(talk):
+    for status in ("in_progress", "failed"):
+        assert len(talk.hear(f"mcp_list_tools.{status}", item_id="l")) == 1
+        assert talk.hear(f"mcp_list_tools.{status}", item_id="l") == []
+    assert len(talk.hear("mcp_list_tools.in_progress", item_id="l")) == 1  # asked again
+
+
 def test_an_item_without_an_id_says_nothing(talk):
     assert talk.hear("response.output_item.done", **IN_RESPONSE, item={**REQUEST, "id": None}) == []
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from tests.session_tasks.support import kinds, make, now, of, scripted
+from tests.session_tasks.support import call, kinds, make, now, of, scripted
+from tests.session_tasks.test_tool_runner import plain
 from tests.talk import make_agent, talk
 from trio_realtime import (
     HostedMCPTool,
@@ -79,7 +81,7 @@ async def test_a_person_approves_or_rejects(autojump_clock: Any) -> None:
         await emit(model, request("q1"), request("q2"))
         first, second = of(now(session), "tool_approval_required")
         assert (first.call_id, first.tool_name, first.tool.name, first.arguments) == ("q1", "find", "docs", '{"a":1}')
-        assert [pending.tool_name for pending in session.pending_approvals] == ["docs.find", "docs.find"]
+        assert [pending.tool_name for pending in session.pending_approvals] == ["find", "find"]
         await session.reject_tool_call(second.call_id, rejection_message="Not that.")
         await wait_all_tasks_blocked()
         await session.approve_tool_call(first.call_id)
@@ -115,7 +117,47 @@ async def test_nobody_decides_in_time(autojump_clock: Any) -> None:
         _, error = now(session)
         assert isinstance(error.error, RealtimeTimeoutError)
         assert error.error.name == "approval"
-        assert answers(model) == [("q", False, None)]
+        assert answers(model) == [("q", False, "The tool 'find' was not run: nobody approved it in time.")]
+
+
+async def test_a_rejection_has_a_text_as_with_other_tools(autojump_clock: Any) -> None:
+    model = scripted()
+    config: Any = {"tool_error_formatter": lambda args: f"{args.kind} {args.tool_name}"}
+    async with await make(model, agent=agent_with(), **config) as session:
+        await emit(model, request())
+        await session.reject_tool_call("q")
+        await wait_all_tasks_blocked()
+        assert answers(model) == [("q", False, "approval_rejected find")]
+
+
+async def test_whose_call_it_is_after_a_change_of_agents(autojump_clock: Any) -> None:
+    asked: list[str] = []
+
+    def decide(request: MCPToolApprovalRequest) -> Any:
+        asked.append(request.data.id)
+        return {"approve": True}
+
+    model, first = scripted(), agent_with(decide)
+    async with await make(model, agent=first) as session:
+        await model.emit(m.RealtimeModelTurnStartedEvent(response_id="r"))
+        await session.update_agent(RealtimeAgent("Other"))
+        now(session)
+        await emit(model, request(), called("completed", output="x", response_id="r"))
+        (end,) = now(session)
+        assert (end.agent, end.tool) == (first, first.tools[0])
+        assert asked == ["q"]
+        await emit(model, request("q2").__class__(item_id="q2", server_label="docs", name="f", arguments=""))
+        assert [event.agent.name for event in of(now(session), "tool_approval_required")] == ["Other"]
+
+
+async def test_a_request_does_not_wait_behind_a_tool(autojump_clock: Any) -> None:
+    model = scripted()
+    async with await make(model, agent=agent_with(), async_tool_calls=False) as session:
+        hangs = attrs.evolve(plain, needs_approval=True)
+        session.current_agent.tools.append(hangs)
+        await session.update_agent(session.current_agent)
+        await emit(model, call("plain"), request())
+        assert [pending.call_id for pending in session.pending_approvals] == ["c1", "q"]
 
 
 async def test_a_function_decides(autojump_clock: Any) -> None:

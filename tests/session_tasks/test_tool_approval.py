@@ -160,3 +160,20 @@ async def test_the_end_while_a_call_waits(autojump_clock: Any) -> None:
         await model.end()
         assert session.pending_approvals == ()
     assert not outputs(model)
+
+
+async def test_a_rejection_for_always_holds_also_where_no_approval_is_needed_any_more(autojump_clock: Any) -> None:
+    asked: list[str] = []
+
+    def needs(context: Any, arguments: Any, call_id: str) -> bool:
+        asked.append(call_id)
+        return call_id == "c1"
+
+    agent = RealtimeAgent("A", tools=[attrs.evolve(careful, needs_approval=needs)])
+    async with scripted_session(agent=agent) as (session, model):
+        await model.emit(call("careful"))
+        await session.reject_tool_call("c1", always=True, rejection_message="Never.")
+        await wait_all_tasks_blocked()
+        await model.emit(call("careful", "c2"))
+        assert [text for _, text, _ in outputs(model)] == ["Never.", "Never."]
+        assert asked == ["c1"]

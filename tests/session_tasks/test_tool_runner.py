@@ -455,11 +455,30 @@ async def test_asking_to_go_on_does_not_overtake_an_output(autojump_clock: Any) 
         assert asking == [False] * (len(sent) - 1) + [True]  # once, and last
 
 
-async def test_nothing_is_asked_once_the_tools_have_ended(autojump_clock: Any) -> None:
-    async with scripted_session() as (session, model):
-        await wait_all_tasks_blocked()  # the runner has begun
-        session._hub.stop_tools()
-        await wait_all_tasks_blocked()
-        session._hub.tool_runner.go_on()
-        await wait_all_tasks_blocked()
-        assert model.sent_events == []
+async def test_a_response_whose_end_nobody_says_keeps_the_model_from_going_on_for_a_time_only(
+    autojump_clock: Any,
+) -> None:
+    async with scripted_session(agent=RealtimeAgent("A", tools=[plain]), timeouts={"response": 7}) as (_, model):
+        await model.emit(begin(), call("plain", "a", response_id="r1"), call("plain", "b", response_id="r1"))
+        await trio.sleep(6)
+        assert not any(isinstance(e, RealtimeModelSendRawMessage) for e in model.sent_events)
+        await trio.sleep(2)
+        (asked,) = [e for e in model.sent_events if isinstance(e, RealtimeModelSendRawMessage)]
+        assert (asked.message.type, asked.message.automatic) == ("response.create", True)
+        await model.emit(end())
+        await trio.sleep(10)
+        assert len([e for e in model.sent_events if isinstance(e, RealtimeModelSendRawMessage)]) == 1
+
+
+async def test_a_call_is_of_the_agent_whose_response_made_it(autojump_clock: Any) -> None:
+    other = RealtimeAgent("Other", tools=[silent])
+    async with scripted_session(agent=RealtimeAgent("A", tools=[plain])) as (session, model):
+        await model.emit(begin())
+        await session.update_agent(other)
+        now(session)
+        await model.emit(call("plain", "a", response_id="r1"), call("silent", "b", response_id="r1"))
+        (started,) = of(now(session), "tool_start")
+        assert (started.agent.name, started.call_id) == ("A", "a")
+        texts = {call_id: text for call_id, text, _ in outputs(model)}
+        assert texts["a"] == "done"
+        assert "There is no tool named 'silent'" in texts["b"]

@@ -4,7 +4,13 @@ import pytest
 
 from trio_realtime import UserError, UserTypeError
 from trio_realtime.context import RunContextWrapper
-from trio_realtime.tools import HostedMCPConfig, HostedMCPTool, MCPApprovalRequest, MCPToolApprovalRequest
+from trio_realtime.tools import (
+    HostedMCPConfig,
+    HostedMCPTool,
+    MCPApprovalRequest,
+    MCPToolApprovalRequest,
+    unlisted_tool,
+)
 
 DOCS = {"type": "mcp", "server_label": "docs", "server_url": "https://docs.example/mcp"}
 
@@ -34,6 +40,29 @@ def test_a_misspelled_key_says_what_was_meant():
         HostedMCPTool({"server_lable": "docs", "server_url": "https://docs.example"})
     with pytest.raises(UserTypeError, match="tool_config"):
         HostedMCPTool("https://docs.example")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"server_label": "", "server_url": "https://x"}, "needs a server_label"),
+        ({"server_label": "docs", "server_url": ""}, "needs a server_url"),
+        (HostedMCPConfig(server_label="docs"), "needs a server_url"),
+        ({**DOCS, "require_approval": {"alwayss": {}}}, "did you mean 'always'"),
+    ],
+)
+def test_what_is_wrong_is_said_when_it_is_made(config, message):
+    with pytest.raises(UserError, match=message):
+        HostedMCPTool(config)
+
+
+def test_a_decision_is_made_by_a_function():
+    with pytest.raises(UserTypeError, match="must be a function, not int"):
+        HostedMCPTool(DOCS, on_approval_request=5)
+
+
+def test_a_server_that_nobody_named():
+    assert unlisted_tool("docs").name == "docs"
 
 
 def test_secrets_are_not_shown():

@@ -48,7 +48,7 @@ class TranscriptGate:
     """Collects the words of each response and says when a check is due.
 
     Args:
-        debounce: characters between two checks of a growing text.
+        debounce: characters between two checks of a growing text; 0 for a check of every piece.
     """
 
     def __init__(self, debounce: int) -> None:
@@ -59,7 +59,7 @@ class TranscriptGate:
         """Add words; give a check if one is due."""
         item = self._item(response_id, item_id)
         item.set(content_index, item.parts.get(content_index, "") + delta)
-        if item.size // self._debounce <= item.checked // self._debounce:
+        if self._debounce and item.size // self._debounce <= item.checked // self._debounce:
             return None
         item.checked = item.size
         return Check(response_id, item_id, item.whole())

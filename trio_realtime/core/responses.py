@@ -12,7 +12,7 @@ Pure: time comes as an argument, in seconds; what is to be done comes back as ac
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
@@ -172,7 +172,7 @@ class ResponseSequencer:
         if request.out_of_band:
             self._out_of_band[request.event_id] = entry
             return [SendRequest(request)]
-        if not request.manual and any(not waiting.request.manual for waiting in self._queue):
+        if not request.manual and any(not waiting.request.manual for waiting in self._waiting()):
             return []
         self._queue.append(entry)
         return self._advance(now)
@@ -328,6 +328,12 @@ class ResponseSequencer:
         return [RequestFailed(entry.request, "ended") for entry in entries if not entry.unwanted]
 
     # Inside
+
+    def _waiting(self) -> Iterator[_Entry]:
+        """The requests of the conversation that nothing was sent of yet."""
+        if self._outstanding is not None and not self._outstanding.sent:
+            yield self._outstanding
+        yield from self._queue
 
     def _advance(self, now: float) -> list[ResponseAction]:
         if self._outstanding is not None or self._active is not None or not self._queue:

@@ -62,8 +62,13 @@ class ToolCallLedger:
         self._batch_of[call_id] = alone
         return self._close(batch_id)
 
+    def is_last(self, call_id: str) -> bool:
+        """Say whether a call's output is the last of its batch, so that the model can be asked to go on with it."""
+        batch = self._batches.get(self._batch_of.get(call_id, ""))
+        return batch is not None and batch.ended and batch.running == {call_id}
+
     def answer(self, call_id: str, *, respond: bool) -> bool:
-        """Mark a call answered, and say whether its output asks the model to go on."""
+        """Mark a call answered, and say whether the model has to be asked to go on now."""
         batch_id = self._batch_of.pop(call_id, None)
         if batch_id is None:
             return False

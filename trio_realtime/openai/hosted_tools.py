@@ -50,6 +50,7 @@ class _Known:
     response_id: str | None = None
     started: bool = False
     failed: bool = False
+    listing: McpListToolsStatus | None = None
 
 
 class HostedTools:
@@ -87,6 +88,8 @@ class HostedTools:
         if not done or (item.type != "mcp_list_tools" and item.id in self._told):
             return []
         if item.type == "mcp_approval_request":
+            if item.status == "incomplete":  # broken off: nobody waits for an answer
+                return []
             self._told.add(item.id)
             return [
                 RealtimeModelMcpApprovalRequestedEvent(
@@ -103,6 +106,9 @@ class HostedTools:
     def _listing(self, status: McpListToolsStatus) -> Handler:
         def tell(event: Any, now: float) -> list[RealtimeModelEvent]:
             known = self._get(event.item_id)
+            if known.listing == status:
+                return []
+            known.listing = status
             listing = RealtimeModelMcpListToolsEvent(
                 received_at=now,
                 item_id=event.item_id,
@@ -142,8 +148,9 @@ class HostedTools:
         if item.error is not None:
             code = None if item.error.code is None else str(item.error.code)
             error = ResponseError(type=item.error.type, code=code, message=item.error.message)
-        elif known.failed:
-            error = ResponseError(type="mcp_call", message="the call of the tool failed")
+        elif known.failed or item.status == "incomplete":
+            what = "failed" if known.failed else "was broken off"
+            error = ResponseError(type="mcp_call", message=f"the call of the tool {what}")
         status: McpCallStatus = "completed" if error is None else "failed"
         return [*events, self._call(item_id, known, status, now, output=item.output, error=error)]
 

@@ -156,7 +156,7 @@ class Incoming:
         if item is None:
             if event.item.id and placed:
                 self._hide(event.item.id, previous)
-            done = not isinstance(event, sse.ConversationItemAddedEvent)
+            done = isinstance(event, sse.ConversationItemDoneEvent)
             return self._hosted.item(event.item, now, done=done)
         return [RealtimeModelItemUpdatedEvent(received_at=now, item=item, anchored=placed)]
 

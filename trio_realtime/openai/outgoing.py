@@ -219,7 +219,7 @@ class OutgoingProtocol:
         data = checked(message)
         match message.type:
             case "response.create":
-                return self._raw_request(data, now)
+                return self._raw_request(data, now, manual=not message.automatic)
             case "session.update":
                 return self._update(data.get("event_id") or self._state.new_id("event"), data["session"])
             case "response.cancel" if data.get("response_id"):
@@ -234,7 +234,7 @@ class OutgoingProtocol:
             return Outgoing(self._cancel(message.other_data["response_id"]))
         return Outgoing(self._begin(message.other_data["event_id"], now))
 
-    def _raw_request(self, data: dict[str, Any], now: float) -> Outgoing:
+    def _raw_request(self, data: dict[str, Any], now: float, *, manual: bool) -> Outgoing:
         response: Mapping[str, Any] = data.get("response") or _NOTHING
         metadata: Mapping[str, Any] = response.get("metadata") or _NOTHING
         if RESERVED_METADATA_KEY in metadata:
@@ -247,7 +247,7 @@ class OutgoingProtocol:
         self._encode(data)  # a fault must show before anything has changed
         request = ResponseRequest(
             event_id=event_id,
-            manual=True,
+            manual=manual,
             out_of_band=response.get("conversation") == "none",
             parameters={name: value for name, value in data.items() if name not in {"type", "event_id"}},
         )

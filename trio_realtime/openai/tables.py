@@ -19,7 +19,7 @@ MODEL_EVENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "error": ("error", "config_rejected", "exception"),
         "session.updated": ("session_updated",),
-        "conversation.item.created": ("item_updated", "mcp_call", "mcp_approval_requested"),
+        "conversation.item.created": ("item_updated",),
         "conversation.item.added": ("item_updated",),
         "conversation.item.done": ("item_updated", "mcp_call", "mcp_approval_requested"),
         "conversation.item.retrieved": ("item_updated",),

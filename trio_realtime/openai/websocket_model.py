@@ -20,6 +20,7 @@ from trio_realtime.config import KeyCallable, RealtimeModelConfig, Timeouts
 from trio_realtime.dialect import Dialect, dialect_of
 from trio_realtime.errors import RealtimeTimeoutError, UserError
 from trio_realtime.model import RealtimeModel
+from trio_realtime.openai.client_events import CLIENT_EVENTS
 from trio_realtime.openai.connection import OpenAIRealtimeConnection
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.openai.server_events import SERVER_EVENTS
@@ -153,12 +154,19 @@ def _connector(transport: TransportName | Connector) -> Connector:
 
 def _dialect(config: RealtimeModelConfig) -> Dialect | None:
     dialect = dialect_of(config.dialect)
-    for theirs, ours in () if dialect is None else dialect.server_events.items():
-        if ours not in SERVER_EVENTS:
-            near = get_close_matches(ours, list(SERVER_EVENTS), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UserError(f"dialect: {theirs!r} is said to mean {ours!r}, which is not a server event{hint}")
+    if dialect is not None:
+        for name in dialect.server_events.values():
+            _check_event("server", name, SERVER_EVENTS)
+        for name in dialect.client_events:
+            _check_event("client", name, CLIENT_EVENTS)
     return dialect
+
+
+def _check_event(side: str, name: str, known: Mapping[str, Any]) -> None:
+    if name not in known:
+        near = get_close_matches(name, list(known), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"dialect.{side}_events: {name!r} is not a {side} event of the protocol{hint}")
 
 
 async def _headers(config: RealtimeModelConfig, url: str) -> dict[str, str]:

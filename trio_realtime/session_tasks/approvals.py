@@ -21,9 +21,10 @@ class PendingApproval:
     Attributes:
         call_id: the call; of a hosted tool, the service's request.
         tool, agent: whose tool.
-        tool_name: what a decision with ``always`` holds for: a tool's name, of a hosted tool ``"server.tool"``.
+        tool_name: its name; with a HostedMCPTool, that of the server's tool.
         arguments: a JSON object as text.
         since: trio clock, in seconds.
+        policy: what a decision with ``always`` holds for: this tool of this server.
     """
 
     call_id: str
@@ -32,6 +33,7 @@ class PendingApproval:
     agent: RealtimeAgent[Any] = attrs.field(repr=lambda agent: repr(agent.name))
     arguments: str
     since: float
+    policy: str = attrs.field(default="", repr=False)
 
 
 class Approvals:

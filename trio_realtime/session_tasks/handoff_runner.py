@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trio_realtime.agent import RealtimeAgent
-from trio_realtime.errors import ConfigRejected, RealtimeTimeoutError, SessionClosed, UserError
+from trio_realtime.errors import ConfigRejected, ModelBehaviorError, RealtimeTimeoutError, SessionClosed, UserError
 from trio_realtime.events import RealtimeHandoffEvent
 from trio_realtime.handoffs import Handoff
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.session_tasks.configure import apply_agent
-from trio_realtime.session_tasks.hub import describe_error
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
@@ -50,4 +49,4 @@ def _reason(error: Exception) -> str:
         return "the service refused its configuration"
     if isinstance(error, RealtimeTimeoutError):
         return "the service did not confirm its configuration"
-    return describe_error(error)
+    return error.message if isinstance(error, ModelBehaviorError) else "an error occurred"

@@ -9,8 +9,8 @@ import attrs
 import trio
 
 from trio_realtime._awaitable import maybe_await
-from trio_realtime.errors import RealtimeTimeoutError, ServerError, UserTypeError
-from trio_realtime.events import RealtimeToolApprovalRequired, RealtimeToolEnd, RealtimeToolStart
+from trio_realtime.errors import ServerError, UserTypeError
+from trio_realtime.events import RealtimeToolEnd, RealtimeToolStart
 from trio_realtime.ids import new_id
 from trio_realtime.model_events import (
     RealtimeModelMcpApprovalRequestedEvent,
@@ -19,7 +19,8 @@ from trio_realtime.model_events import (
 )
 from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.session_tasks.approvals import PendingApproval
-from trio_realtime.tools import HostedMCPConfig, HostedMCPTool, MCPApprovalRequest, MCPToolApprovalRequest
+from trio_realtime.session_tasks.tool_approval import ask_person, policy_name, refusal_text
+from trio_realtime.tools import HostedMCPTool, MCPApprovalRequest, MCPToolApprovalRequest, unlisted_tool
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
@@ -44,8 +45,8 @@ class _Decision:
 
 
 def request_of(hub: SessionHub, event: RealtimeModelMcpApprovalRequestedEvent) -> HostedToolRequest:
-    """Give the request with what is current now."""
-    return HostedToolRequest(event, hub.agent, _tool_of(hub, event.server_label))
+    """Give the request with the agent whose response it came from."""
+    return HostedToolRequest(event, *_owner(hub, event.response_id, event.server_label))
 
 
 def publish_listing(hub: SessionHub, event: RealtimeModelMcpListToolsEvent) -> None:
@@ -58,10 +59,10 @@ def publish_listing(hub: SessionHub, event: RealtimeModelMcpListToolsEvent) -> N
 
 def publish_call(hub: SessionHub, event: RealtimeModelMcpCallEvent) -> None:
     """Tell the application that a call begins, or how it ended."""
-    tool = _tool_of(hub, event.server_label)
+    agent, tool = _owner(hub, event.response_id, event.server_label)
     common: dict[str, Any] = {
         "info": hub.info,
-        "agent": hub.agent,
+        "agent": agent,
         "tool": tool,
         "tool_name": event.name,
         "arguments": event.arguments,
@@ -103,16 +104,27 @@ async def answer_request(hub: SessionHub, request: HostedToolRequest) -> None:
 
 async def _decide(hub: SessionHub, request: HostedToolRequest) -> _Decision:
     event = request.event
-    policy = f"{event.server_label}.{event.name}"
+    policy = policy_name(request.tool, event.name)
     approved = hub.wrapper.is_tool_approved(policy, event.item_id)
+    timed_out = False
     if approved is None and request.tool.on_approval_request is not None:
         return await _ask_function(hub, request)
     if approved is None:
-        await _ask_person(hub, request, policy)
+        pending = PendingApproval(
+            call_id=event.item_id,
+            tool=request.tool,
+            tool_name=event.name,
+            agent=request.agent,
+            arguments=event.arguments,
+            since=trio.current_time(),
+            policy=policy,
+        )
+        timed_out = not await ask_person(hub, pending, event.received_at)
         approved = hub.wrapper.is_tool_approved(policy, event.item_id)
     if approved:
         return _Decision(approve=True)
-    return _Decision(approve=False, reason=hub.wrapper.get_rejection_message(policy, event.item_id))
+    text = await refusal_text(hub, policy, event.name, event.item_id, timed_out=timed_out)
+    return _Decision(approve=False, reason=text)
 
 
 async def _ask_function(hub: SessionHub, request: HostedToolRequest) -> _Decision:
@@ -138,42 +150,10 @@ def _decision(result: Any) -> _Decision:
     return _Decision(approve=approve, reason=reason if isinstance(reason, str) else None)
 
 
-async def _ask_person(hub: SessionHub, request: HostedToolRequest, policy: str) -> None:
-    """Ask, and wait for the answer or until the time for it is over."""
-    event = request.event
-    seconds = hub.run_config.tool_execution.approval_timeout
-    pending = PendingApproval(
-        call_id=event.item_id,
-        tool=request.tool,
-        tool_name=policy,
-        agent=request.agent,
-        arguments=event.arguments,
-        since=trio.current_time(),
-    )
-    decided = hub.approvals.add(pending)
-    required = RealtimeToolApprovalRequired(
-        info=hub.info,
-        agent=request.agent,
-        tool=request.tool,
-        tool_name=event.name,
-        call_id=event.item_id,
-        arguments=event.arguments,
-        received_at=event.received_at,
-    )
-    hub.publish(required)
-    try:
-        with trio.move_on_after(float("inf") if seconds is None else seconds):
-            await decided.wait()
-            return
-    finally:
-        hub.approvals.drop(event.item_id)
-    message = f"nobody approved the call of {policy!r} within {seconds:g} seconds"
-    hub.report(RealtimeTimeoutError(message, name="approval", seconds=seconds or 0.0))
-
-
-def _tool_of(hub: SessionHub, server_label: str) -> HostedMCPTool:
-    """Give the tool of a server; a server that no agent named (a raw update did) has one that says no more."""
-    for tool in hub.tools.hosted:
+def _owner(hub: SessionHub, response_id: str | None, server_label: str) -> tuple[RealtimeAgent[Any], HostedMCPTool]:
+    """Give whose call it is; a server that no agent named (a raw update did) has a tool that says no more."""
+    agent, tools = hub.owner(response_id)
+    for tool in tools.hosted:
         if tool.name == server_label:
-            return tool
-    return HostedMCPTool(HostedMCPConfig(server_label=server_label))
+            return agent, tool
+    return agent, unlisted_tool(server_label)

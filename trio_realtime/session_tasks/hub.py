@@ -172,6 +172,13 @@ class SessionHub:
         self.publish_before(before, RealtimeError(info=self.info, error=error, received_at=received_at))
         self.hooks.error(error)
 
+    def owner(self, response_id: str | None) -> tuple[RealtimeAgent[Any], AgentTools]:
+        """Give the agent whose response it is, with what it offered then; the current one for an unknown response."""
+        response = self.responses.get(response_id) if response_id is not None else None
+        if response is None or response.tools is None:
+            return self.agent, self.tools
+        return response.agent, response.tools
+
     def out_of_band_words(self, item_id: str, content_index: int, delta: str) -> GrowingText:
         """Collect words that are not part of the conversation, and give all of that part."""
         key = (item_id, content_index)

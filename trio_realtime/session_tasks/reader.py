@@ -173,7 +173,7 @@ class ModelEventHandler:
 
     def _turn_started(self, event: RealtimeModelTurnStartedEvent) -> None:
         hub = self._hub
-        hub.responses.begin(event.response_id, hub.agent, default_conversation=event.default_conversation)
+        hub.responses.begin(event.response_id, hub.agent, hub.tools, default_conversation=event.default_conversation)
         if event.cancelled:
             hub.responses.silence(event.response_id)
         start = RealtimeAgentStartEvent(

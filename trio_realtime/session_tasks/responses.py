@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import trio
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
+    from trio_realtime.tools import AgentTools
 
 __all__ = ["Response", "ResponseBook"]
 
@@ -21,11 +23,13 @@ class Response:
     Attributes:
         response_id: its id.
         agent: the agent that was current when it began.
+        tools: what that agent offered then.
         default_conversation: it is spoken to the user.
         active: it has not ended.
         silenced: none of its audio is delivered any more.
         tripped: a guardrail stopped it.
         items: the items of its words, in order.
+        ended: set when it has ended.
     """
 
     response_id: str
@@ -35,6 +39,8 @@ class Response:
     silenced: bool = False
     tripped: bool = False
     items: dict[str, None] = attrs.Factory(dict[str, None])
+    tools: AgentTools | None = None
+    ended: trio.Event = attrs.Factory(trio.Event)
 
 
 class ResponseBook:
@@ -48,12 +54,19 @@ class ResponseBook:
         """Give a response that is remembered."""
         return self._responses.get(response_id)
 
-    def begin(self, response_id: str, agent: RealtimeAgent[Any], *, default_conversation: bool = True) -> Response:
+    def begin(
+        self,
+        response_id: str,
+        agent: RealtimeAgent[Any],
+        tools: AgentTools | None = None,
+        *,
+        default_conversation: bool = True,
+    ) -> Response:
         """Note that a response has begun; the same id twice is one response, unless the model has no ids."""
         response = self._responses.get(response_id)
         if response is None or not response.active or not response_id:
             silenced = response_id in self._silenced
-            response = Response(response_id, agent, default_conversation, silenced=silenced)
+            response = Response(response_id, agent, default_conversation, silenced=silenced, tools=tools)
             self._responses[response_id] = response
             self._prune()
         return response
@@ -62,6 +75,7 @@ class ResponseBook:
         """Note that a response has ended, and give it."""
         response = self._responses.get(response_id) or self.begin(response_id, agent)
         response.active = False
+        response.ended.set()
         return response
 
     def active(self) -> list[Response]:

@@ -81,9 +81,10 @@ class ToolRunner:
 
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
-        self._send, self._receive = trio.open_memory_channel[ToolCall | HostedToolRequest](_WAITING)
+        self._send, self._receive = trio.open_memory_channel[ToolCall](_WAITING)
         limit = hub.run_config.tool_execution.max_concurrency
         self._nursery: trio.Nursery | None = None
+        self._early: list[RealtimeModelMcpApprovalRequestedEvent] = []
         self._limiter = None if limit is None else trio.CapacityLimiter(limit)
 
     def submit(self, event: RealtimeModelToolCallEvent) -> None:
@@ -101,18 +102,20 @@ class ToolRunner:
             message = f"the model called the tool {event.name!r} {what}; the call is not run"
             hub.report(ModelBehaviorError(message, call_id=event.call_id), event.received_at)
             return
-        self._queue(ToolCall(event, hub.agent, hub.tools), event.call_id)
+        try:
+            self._send.send_nowait(ToolCall(event, *hub.owner(event.response_id)))
+        except trio.WouldBlock:
+            failure = ModelBehaviorError(f"more than {_WAITING} tool calls wait to be run", call_id=event.call_id)
+            hub.finish(failure)
 
     def submit_hosted(self, event: RealtimeModelMcpApprovalRequestedEvent) -> None:
         """Take a call that the service asks about. Does not wait."""
-        self._queue(request_of(self._hub, event), event.item_id)
-
-    def _queue(self, call: ToolCall | HostedToolRequest, call_id: str) -> None:
-        try:
-            self._send.send_nowait(call)
-        except trio.WouldBlock:
-            failure = ModelBehaviorError(f"more than {_WAITING} tool calls wait to be run", call_id=call_id)
-            self._hub.finish(failure)
+        if self._nursery is None:
+            self._early.append(event)  # nothing runs yet
+        else:
+            self._nursery.start_soon(
+                self._handle_hosted, request_of(self._hub, event), name=f"hosted tool {event.name}"
+            )
 
     async def _handle_hosted(self, request: HostedToolRequest) -> None:
         with suppress(SessionClosed):  # there is nobody left to tell
@@ -120,13 +123,19 @@ class ToolRunner:
 
     def go_on(self) -> None:
         """Ask the model for a response: a batch is complete, and no output of it is left to ask with. Does not wait."""
-        if self._nursery is not None:
-            self._nursery.start_soon(self._go_on, name="tools: response")
+        message = RealtimeModelRawClientMessage(type="response.create", automatic=True)
+        self._hub.outbox.send_first(RealtimeModelSendRawMessage(message=message))
 
-    async def _go_on(self) -> None:
-        message = RealtimeModelRawClientMessage(type="response.create")
-        with suppress(SessionClosed):  # senders take turns, so that this comes after the outputs
-            await self._hub.outbox.send(RealtimeModelSendRawMessage(message=message))
+    async def _go_on_at_last(self, response_id: str) -> None:
+        """Ask at the latest when the end of a response is overdue: it may never be said."""
+        response = self._hub.responses.get(response_id)
+        if response is None:
+            return
+        with trio.move_on_after(self._hub.run_config.timeouts.response or float("inf")):
+            await response.ended.wait()
+            return
+        if self._hub.ledger.response_ended(response_id):
+            self.go_on()
 
     async def run(self) -> None:
         """Run calls until cancelled: side by side, or one by one if the configuration says so."""
@@ -136,10 +145,11 @@ class ToolRunner:
             try:
                 if self._hub.ended.is_set():
                     return
+                for event in self._early:
+                    self.submit_hosted(event)
+                self._early.clear()
                 async for call in self._receive:
-                    if isinstance(call, HostedToolRequest):
-                        nursery.start_soon(self._handle_hosted, call, name=f"hosted tool {call.event.name}")
-                    elif self._hub.run_config.async_tool_calls:
+                    if self._hub.run_config.async_tool_calls:
                         nursery.start_soon(self._handle, call, name=f"tool {call.event.name}")
                     else:
                         await self._handle(call)
@@ -263,11 +273,16 @@ class ToolRunner:
         hub, event = self._hub, call.event
         if event.response_id and not hub.responses.is_active(event.response_id):
             hub.ledger.response_ended(event.response_id)  # nobody will say that it ends
-        respond = hub.ledger.answer(event.call_id, respond=answer.respond)
+        last = hub.ledger.is_last(event.call_id)
+        respond = last and hub.ledger.answer(event.call_id, respond=answer.respond)
         output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond)
         if answer.fatal:  # the session ends next: the output has to be out before
             await hub.outbox.send_and_wait(output)
         else:
             await hub.outbox.send(output)
+        if not last and hub.ledger.answer(event.call_id, respond=answer.respond):  # it has become so meanwhile
+            self.go_on()
+        elif not last and event.response_id and self._nursery is not None:
+            self._nursery.start_soon(self._go_on_at_last, event.response_id, name="tools: end of the response")
         if hub.conversation.complete_call(event.call_id, answer.text) is not None:
             hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))

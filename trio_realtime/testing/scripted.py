@@ -142,7 +142,7 @@ class ScriptedRealtimeModel(RealtimeModel):
     @asynccontextmanager
     async def _connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection, None]:
         await trio.lowlevel.checkpoint()
-        safe = attrs.evolve(config, api_key=None, headers=None, auth=None)
+        safe = attrs.evolve(config, api_key=None, headers=None, auth=None, dialect=None)
         self.connect_calls.append(RealtimeConnectCall(safe, config.api_key is not None, config.headers is not None))
         if self._connect_error is not None:
             raise self._connect_error

@@ -14,6 +14,7 @@ from trio_realtime.tools.hosted import (
     MCPToolApprovalFunction,
     MCPToolApprovalFunctionResult,
     MCPToolApprovalRequest,
+    unlisted_tool,
 )
 from trio_realtime.tools.invoke import (
     ToolErrorFunction,
@@ -74,4 +75,5 @@ __all__ = [
     "tool_output_text",
     "tool_respond",
     "tool_thread_limiter",
+    "unlisted_tool",
 ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven, structure
 from trio_realtime.context import RunContextWrapper
-from trio_realtime.errors import UserError
+from trio_realtime.errors import UserError, UserTypeError
 
 __all__ = [
     "HostedMCPConfig",
@@ -18,6 +18,7 @@ __all__ = [
     "MCPToolApprovalFunction",
     "MCPToolApprovalFunctionResult",
     "MCPToolApprovalRequest",
+    "unlisted_tool",
 ]
 
 
@@ -48,6 +49,12 @@ class HostedMCPConfig:
     server_description: str | NotGiven | None = NOT_GIVEN
     defer_loading: bool | NotGiven | None = NOT_GIVEN
     allowed_callers: Sequence[str] | NotGiven | None = NOT_GIVEN
+
+
+@attrs.frozen(kw_only=True)
+class _RequireApproval:
+    always: Mapping[str, Any] | NotGiven | None = NOT_GIVEN
+    never: Mapping[str, Any] | NotGiven | None = NOT_GIVEN
 
 
 @attrs.frozen(kw_only=True)
@@ -88,13 +95,28 @@ MCPToolApprovalFunction: TypeAlias = Callable[
 """Decides on a call; it may be async."""
 
 
-def _config(value: HostedMCPConfig | Mapping[str, Any]) -> HostedMCPConfig:
+class _Unlisted(HostedMCPConfig):
+    """A server of which only the label is known."""
+
+
+def _checked(value: HostedMCPConfig | Mapping[str, Any]) -> HostedMCPConfig:
+    if isinstance(value, _Unlisted):
+        return value
     config = structure(value, HostedMCPConfig, name="tool_config")
-    if isinstance(cast("object", value), Mapping) and not any(
-        isinstance(place, str) for place in (config.server_url, config.connector_id, config.tunnel_id)
+    if not config.server_label:
+        raise UserError("tool_config: a server needs a server_label")
+    if not any(
+        isinstance(place, str) and place for place in (config.server_url, config.connector_id, config.tunnel_id)
     ):
         raise UserError(f"tool_config: {config.server_label!r} needs a server_url, a connector_id or a tunnel_id")
+    if isinstance(config.require_approval, Mapping):
+        structure(config.require_approval, _RequireApproval, name="tool_config.require_approval")
     return config
+
+
+def _is_function(_: object, __: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise UserTypeError(f"on_approval_request must be a function, not {type(value).__name__}")
 
 
 @attrs.define(eq=False)
@@ -103,7 +125,8 @@ class HostedMCPTool:
 
     Calls that need approval come as ``tool_approval_required`` and are decided on with ``approve_tool_call`` and
     ``reject_tool_call``, unless ``on_approval_request`` decides. Calls show as ``tool_start`` and ``tool_end``; a
-    server whose tools cannot be listed is an ``error`` event.
+    server whose tools cannot be listed is an ``error`` event. Hooks do not see these calls, and tool guardrails cannot:
+    they run at the service. ``on_approval_request`` has no deadline but its own.
 
     Attributes:
         tool_config: the server, as a HostedMCPConfig or a dict of its keys.
@@ -113,10 +136,15 @@ class HostedMCPTool:
         UserError: a key is misspelled or has a wrong value, or nothing says where the server is.
     """
 
-    tool_config: HostedMCPConfig = attrs.field(converter=_config)
-    on_approval_request: MCPToolApprovalFunction | None = attrs.field(default=None, repr=False)
+    tool_config: HostedMCPConfig = attrs.field(converter=_checked)
+    on_approval_request: MCPToolApprovalFunction | None = attrs.field(default=None, repr=False, validator=_is_function)
 
     @property
     def name(self) -> str:
         """The server's label."""
         return self.tool_config.server_label
+
+
+def unlisted_tool(server_label: str) -> HostedMCPTool:
+    """Give a tool for a server of which only the label is known, because no agent named it."""
+    return HostedMCPTool(_Unlisted(server_label=server_label))
