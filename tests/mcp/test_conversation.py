@@ -167,3 +167,18 @@ async def test_many_sessions_share_a_server(autojump_clock) -> None:
         for number in range(5):
             nursery.start_soon(converse, number)
     assert sorted(found) == list("01234")
+
+
+async def test_a_decision_for_always_holds_for_that_server_only(autojump_clock) -> None:
+    sandbox = OwnServer("delete", name="sandbox", require_approval="always")
+    production = OwnServer("delete", name="production", require_approval="always")
+    engine = ScriptEngine([CallTool("delete", {}), Say("Gone."), CallTool("delete", {}), Say("Gone.")])
+    async with sandbox, production, talk(engine, agent=agent_with(sandbox)) as (session, _):
+        await session.send_message("Clean up!")
+        (asked,) = of(await collect(session, "tool_approval_required"), "tool_approval_required")
+        await session.approve_tool_call(asked.call_id, always=True)
+        await collect(session, "agent_end", 2)
+        await session.update_agent(agent_with(production))
+        await session.send_message("Clean up!")
+        await collect(session, "tool_approval_required")
+        assert (len(sandbox.calls), len(production.calls)) == (1, 0)

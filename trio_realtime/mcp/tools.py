@@ -176,6 +176,11 @@ class _Call:
     server: MCPServer
     on_failure: ToolErrorFunction | None
 
+    @property
+    def server_name(self) -> str:
+        """The server: what is decided about its tool holds for no other server's."""
+        return self.server.name
+
     async def __call__(self, context: ToolContext[Any], arguments: str) -> Any:
         """Call the tool once. A checkpoint; a cancellation tells the server."""
         try:
