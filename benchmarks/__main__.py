@@ -47,22 +47,24 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _clients(options: argparse.Namespace) -> tuple[list[Client], dict[str, dict[str, str]]]:
-    """Give the clients that can run here, with the versions of what they measure."""
+def _clients(options: argparse.Namespace) -> tuple[list[Client], dict[str, dict[str, str]], list[str]]:
+    """Give the clients that can run here, the versions of what they measure, and which cannot, and why."""
     clients = [client for client in known_clients(options.reference_python) if client.name not in options.without]
     for given in options.client:
         name, _, command = given.partition("=")
         clients.append(Client(name=name, command=shlex.split(command)))
     able: list[Client] = []
+    skipped: list[str] = []
     versions: dict[str, dict[str, str]] = {}
     for client in clients:
         try:
             versions[client.name] = client.check()
         except ClientFailed as failure:
-            _say(f"skipped: {str(failure).splitlines()[0]} {str(failure).splitlines()[-1]}")
+            skipped.append(f"{client.name}: {str(failure).splitlines()[-1].removeprefix(client.name + ': ')}")
+            _say(f"skipped {skipped[-1]}")
         else:
             able.append(client)
-    return able, versions
+    return able, versions, skipped
 
 
 def _chart(benchmark: Benchmark, samples: Sequence[Sample]) -> str:
@@ -97,8 +99,9 @@ def _median(samples: Sequence[Sample], client: str, case: str, chart: Chart) -> 
 
 def _parts(samples: Sequence[Sample], client: str, chart: Chart) -> list[float | None]:
     """Give the medians of a metric that is a list, place by place."""
-    lists = [sample.numbers[chart.metric] for sample in samples if sample.client == client]
-    medians = (spread_of(values) for values in zip(*lists, strict=True))
+    values = [sample.numbers.get(chart.metric) for sample in samples if sample.client == client]
+    lists = [value for value in values if isinstance(value, list)]
+    medians = (spread_of(part) for part in zip(*lists, strict=True))
     return [None if found is None else found.median for found in medians]
 
 
@@ -122,7 +125,7 @@ def main() -> int:
     """Run what was asked for. Gives the exit status: 1 where a measured program failed."""
     options = _arguments()
     began = time.monotonic()
-    clients, versions = _clients(options)
+    clients, versions, skipped = _clients(options)
     rounds = options.rounds or (1 if options.quick else 5)
     about = {"quick": options.quick, "python": platform.python_version(), "cpus": os.cpu_count(), "versions": versions}
     everything: list[Row] = []
@@ -139,7 +142,8 @@ def main() -> int:
     print(table(everything))
     print(f"\n{verdicts(everything)}; {time.monotonic() - began:.0f} s")
     limits = ceilings(everything, BARE)
-    for title, lines in (("The load generator's ceiling", limits), ("Doubtful", doubts), ("Failed", failures)):
+    remarks = {"The load generator's ceiling": limits, "Doubtful": doubts, "Skipped": skipped, "Failed": failures}
+    for title, lines in remarks.items():
         if lines:
             print(f"\n{title}:", *lines, sep="\n  ")
     return 1 if failures else 0

@@ -18,7 +18,7 @@ __all__ = ["BARE", "Client", "ClientFailed", "known_clients"]
 
 BARE: Final = "bare sockets"
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_LONGEST: Final = 900.0
+_LONGEST: Final = 1800.0
 _IMPORT: Final = """
 import time
 from benchmarks.process import rss_mb
@@ -70,7 +70,7 @@ class Client:
         """Run the program once and give the numbers of each request.
 
         Raises:
-            ClientFailed: it failed, or took longer than a quarter of an hour.
+            ClientFailed: it failed, or took longer than half an hour.
         """
         out = self._run([*self.command, *map(json.dumps, requests)], _LONGEST)
         results: list[dict[str, Any]] = json.loads(out.strip().splitlines()[-1])

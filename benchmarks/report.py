@@ -125,6 +125,8 @@ def verdicts(found: Iterable[Row]) -> str:
     """Say in one line how many budgets are met."""
     held = [row.met for row in found if row.met is not None]
     over = held.count(False)
+    if not held:
+        return "No budget could be held against anything"
     return f"{len(held) - over} of {len(held)} budgets met" + (f", {over} over" if over else "")
 
 

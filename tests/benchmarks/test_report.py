@@ -48,7 +48,7 @@ def test_without_the_reference_there_is_no_verdict():
     [ours] = rows(RECEIVE, samples([60.0], []))
     assert ours.met is None
     assert "no reference" in table([ours])
-    assert verdicts([ours]) == "0 of 0 budgets met"
+    assert verdicts([ours]).startswith("No budget")
 
 
 def test_budgets_of_values_need_no_reference():
