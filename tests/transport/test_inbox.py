@@ -6,9 +6,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trio_realtime.errors import RealtimeConnectionError
+from trio_realtime.errors import RealtimeConnectionError, UserError, UserTypeError
 from trio_realtime.transport.endings import Ending
-from trio_realtime.transport.inbox import Inbox, text_bytes
+from trio_realtime.transport.inbox import Inbox, as_utf8, text_bytes
 
 
 async def test_order_up_to_the_end() -> None:
@@ -74,3 +74,15 @@ async def test_cancelled_reader_does_not_take_the_wake_up_with_it(nursery: trio.
 def test_text_bytes() -> None:
     assert text_bytes("abc") == 3
     assert text_bytes("é🎈") == 6
+
+
+def test_text_as_utf8() -> None:
+    given = b"ascii"
+    assert as_utf8(given) is given
+    assert as_utf8("\u00fc") == as_utf8("\u00fc".encode()) == b"\xc3\xbc"
+
+
+@pytest.mark.parametrize(("bad", "error"), [(b"\xff", UserError), ("\ud800", UserError), (None, UserTypeError)])
+def test_what_is_no_utf8(bad: object, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        as_utf8(bad)

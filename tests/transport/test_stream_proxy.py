@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from tests.transport.support import PipeStream, Timer, pipe_pair
+from trio_realtime.transport import stream_proxy
 from trio_realtime.transport.stream_proxy import StreamProxy
 
 BIG = 64 * 1024  # as much as may be on its way before a sender waits
@@ -195,3 +198,88 @@ async def test_drain(autojump_clock: Any, nursery: trio.Nursery) -> None:
     await proxy.drain()
     await proxy.aclose()
     await proxy.drain()
+
+
+# Sockets
+
+
+def plug(stream: trio.SocketStream) -> None:
+    """Make a socket's buffers small and fill them."""
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(stream.socket.fileno(), b"x" * 4096)
+
+
+async def socket_pair() -> tuple[trio.SocketStream, trio.SocketStream]:
+    ours, theirs = trio.socket.socketpair()
+    # What is not TCP is none of SocketStream's business; these behave as TCP does.
+    return trio.SocketStream(ours), trio.SocketStream(theirs)
+
+
+async def read(stream: trio.SocketStream, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += await stream.receive_some()
+    return data
+
+
+async def test_socket_is_written_to_at_once() -> None:
+    ours, theirs = await socket_pair()
+    proxy = StreamProxy(ours, send_timeout=None, linger=1, on_stall=list)
+    async with ours, theirs:
+        proxy.hand_over(b"before any other task runs")
+        assert proxy.bytes_sent == 26
+        assert await theirs.receive_some() == b"before any other task runs"
+        await proxy.flush()
+
+
+async def test_what_a_socket_does_not_take_at_once_keeps_its_order(nursery: trio.Nursery) -> None:
+    ours, theirs = await socket_pair()
+    plug(ours)
+    proxy = StreamProxy(ours, send_timeout=None, linger=1, on_stall=list)
+    nursery.start_soon(proxy.write_frames)
+    await wait_all_tasks_blocked()
+    proxy.hand_over(b"a" * 100)  # nothing of it fits
+    assert proxy.bytes_sent == 0
+    async with theirs:
+        while b"a" not in await theirs.receive_some():
+            pass
+        with trio.fail_after(10):
+            await proxy.flush()
+        assert proxy.bytes_sent == 100
+        proxy.hand_over(b"b" * 1_000_000)  # the beginning of it fits
+        assert 0 < proxy.bytes_sent < 1_000_100
+        proxy.hand_over(b"c")  # does not go ahead of it
+        with trio.fail_after(10):
+            data = await read(theirs, 1_000_001)
+        assert data == b"b" * 1_000_000 + b"c"
+        await proxy.aclose()
+
+
+async def test_broken_socket_is_found_out_by_the_writer(nursery: trio.Nursery) -> None:
+    ours, theirs = await socket_pair()
+    proxy = StreamProxy(ours, send_timeout=None, linger=0, on_stall=list)
+    nursery.start_soon(proxy.write_frames)
+    await theirs.aclose()
+    proxy.hand_over(b"x")
+    with trio.fail_after(10):
+        await proxy.over.wait()
+    assert proxy.write_failed
+    proxy.hand_over(b"after the end")
+    assert proxy.bytes_sent == 0
+
+
+async def test_other_systems_leave_sockets_to_the_writer(
+    monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+) -> None:
+    ours, theirs = await socket_pair()
+    with monkeypatch.context() as patch:
+        patch.setattr(stream_proxy.os, "name", "nt")
+        proxy = StreamProxy(ours, send_timeout=None, linger=1, on_stall=list)
+    proxy.hand_over(b"x")
+    assert proxy.bytes_sent == 0
+    nursery.start_soon(proxy.write_frames)
+    async with theirs:
+        assert await theirs.receive_some() == b"x"
+        await proxy.aclose()

@@ -9,7 +9,7 @@ import h11
 
 from trio_realtime.errors import HandshakeRejected
 
-__all__ = ["MAX_BODY", "HandshakeAnswer", "rejection"]
+__all__ = ["MAX_BODY", "HandshakeAnswer", "rejection", "status_text"]
 
 MAX_BODY = 4096
 """How much of the body of a refusal is kept, in bytes."""
@@ -26,16 +26,20 @@ def rejection(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> H
         lower = name.lower()
         if lower not in _COOKIES:
             kept[lower] = f"{kept[lower]}, {value}" if lower in kept else value
-    try:
-        phrase = f" ({HTTPStatus(status).phrase})"
-    except ValueError:
-        phrase = ""
     return HandshakeRejected(
-        f"the server refused the WebSocket handshake with HTTP status {status}{phrase}",
+        f"the server refused the WebSocket handshake with HTTP status {status_text(status)}",
         status=status,
         headers=kept,
         body=body[:MAX_BODY].decode("utf-8", "replace"),
     )
+
+
+def status_text(status: int) -> str:
+    """Give an HTTP status with its official phrase, where it has one; a server's own phrase may say anything."""
+    try:
+        return f"{status} ({HTTPStatus(status).phrase})"
+    except ValueError:
+        return str(status)
 
 
 class HandshakeAnswer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
 import attrs
@@ -11,6 +10,7 @@ import h11
 import trio
 
 from trio_realtime.errors import RealtimeConnectionError, UserError
+from trio_realtime.transport.handshakes import status_text
 from trio_realtime.transport.request_check import Target, is_loopback
 
 __all__ = ["Proxy", "proxy_for", "tunnel"]
@@ -84,26 +84,23 @@ async def tunnel(stream: trio.abc.Stream, proxy: Proxy, target: Target) -> None:
     name = f"the proxy {proxy.host}:{proxy.port}"
     try:
         await stream.send_all((request or b"") + (http.send(h11.EndOfMessage()) or b""))
-        while (event := http.next_event()) is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):
+        event = http.next_event()
+        while not isinstance(event, h11.Response):
             if event is h11.NEED_DATA:
-                http.receive_data(bytes(await stream.receive_some()))
+                data = await stream.receive_some()
+                if not data:
+                    raise RealtimeConnectionError(f"{name} hung up")
+                http.receive_data(bytes(data))
+            event = http.next_event()
     except trio.BrokenResourceError as exc:
         raise RealtimeConnectionError(f"{name} hung up") from exc
     except h11.RemoteProtocolError as exc:
-        hung_up = http.their_state is h11.ERROR and http.trailing_data[1]
-        raise RealtimeConnectionError(f"{name} hung up" if hung_up else f"{name} speaks no HTTP") from exc
-    _check(event, http.trailing_data[0], name)
-
-
-def _check(event: object, rest: bytes, name: str) -> None:
-    if not isinstance(event, h11.Response):
-        raise RealtimeConnectionError(f"{name} hung up")
-    status = event.status_code
-    if not 200 <= status < 300:
-        known = status in HTTPStatus.__members__.values()
-        phrase = f" ({HTTPStatus(status).phrase})" if known else ""
-        raise RealtimeConnectionError(f"{name} refused the connection with HTTP status {status}{phrase}")
-    if rest:
+        raise RealtimeConnectionError(f"{name} speaks no HTTP") from exc
+    if not 200 <= event.status_code < 300:
+        raise RealtimeConnectionError(
+            f"{name} refused the connection with HTTP status {status_text(event.status_code)}"
+        )
+    if http.trailing_data[0]:
         # Neither a TLS server nor a WebSocket server speaks first.
         raise RealtimeConnectionError(f"{name} sent something of its own into the tunnel")
 
