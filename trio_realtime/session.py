@@ -377,13 +377,15 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             call_id: the call, from ``tool_approval_required``.
-            always: later calls of this tool in this session need no approval.
+            always: later calls of this tool of this agent in this session need no approval.
         """
         hub = self._hub
         _require_entered(hub)
         pending = hub.approvals.take(call_id)
         if pending is not None:
-            hub.wrapper.approve_tool(pending.policy, call_id, always=always)
+            hub.wrapper.approve_tool(pending.tool_name, call_id)
+            if always:
+                hub.wrapper.approve_tool(pending.policy, call_id, always=True)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
 
@@ -394,14 +396,16 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             call_id: the call.
-            always: later calls of this tool in this session are refused with the same message.
+            always: later calls of this tool of this agent in this session are refused with the same message.
             rejection_message: what the model is told; else the ``tool_error_formatter``'s text, else a fixed one.
         """
         hub = self._hub
         _require_entered(hub)
         pending = hub.approvals.take(call_id)
         if pending is not None:
-            hub.wrapper.reject_tool(pending.policy, call_id, always=always, rejection_message=rejection_message)
+            hub.wrapper.reject_tool(pending.tool_name, call_id, rejection_message=rejection_message)
+            if always:
+                hub.wrapper.reject_tool(pending.policy, call_id, always=True, rejection_message=rejection_message)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
 

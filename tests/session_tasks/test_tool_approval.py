@@ -177,3 +177,16 @@ async def test_a_rejection_for_always_holds_also_where_no_approval_is_needed_any
         await model.emit(call("careful", "c2"))
         assert [text for _, text, _ in outputs(model)] == ["Never.", "Never."]
         assert asked == ["c1"]
+
+
+async def test_a_decision_for_always_is_of_one_agent(autojump_clock: Any) -> None:
+    async with scripted_session(agent=AGENT) as (session, model):
+        await model.emit(call("careful"))
+        await session.approve_tool_call("c1", always=True)
+        await session.update_agent(RealtimeAgent("Other", tools=[careful]))
+        await model.emit(call("careful", "c2"))
+        assert [pending.call_id for pending in session.pending_approvals] == ["c2"]
+        await session.update_agent(AGENT)
+        await model.emit(call("careful", "c3"))
+        assert [pending.call_id for pending in session.pending_approvals] == ["c2"]
+        assert session.context.is_tool_approved("careful", "c1")

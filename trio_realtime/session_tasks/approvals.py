@@ -24,7 +24,7 @@ class PendingApproval:
         tool_name: its name; with a HostedMCPTool, that of the server's tool.
         arguments: a JSON object as text.
         since: trio clock, in seconds.
-        policy: what a decision with ``always`` holds for: this tool of this server.
+        policy: what a decision with ``always`` holds for: this tool of this agent and server.
     """
 
     call_id: str

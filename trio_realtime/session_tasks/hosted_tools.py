@@ -19,7 +19,7 @@ from trio_realtime.model_events import (
 )
 from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.session_tasks.approvals import PendingApproval
-from trio_realtime.session_tasks.tool_approval import ask_person, policy_name, refusal_text
+from trio_realtime.session_tasks.tool_approval import ask_person, is_approved, policy_name, refusal_text
 from trio_realtime.tools import HostedMCPTool, MCPApprovalRequest, MCPToolApprovalRequest, unlisted_tool
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ async def answer_request(hub: SessionHub, request: HostedToolRequest) -> None:
 
 async def _decide(hub: SessionHub, request: HostedToolRequest) -> _Decision:
     event = request.event
-    policy = policy_name(request.tool, event.name)
-    approved = hub.wrapper.is_tool_approved(policy, event.item_id)
+    policy = policy_name(request.agent, request.tool, event.name)
+    approved = is_approved(hub, event.name, policy, event.item_id)
     timed_out = False
     if approved is None and request.tool.on_approval_request is not None:
         return await _ask_function(hub, request)
@@ -120,7 +120,7 @@ async def _decide(hub: SessionHub, request: HostedToolRequest) -> _Decision:
             policy=policy,
         )
         timed_out = not await ask_person(hub, pending, event.received_at)
-        approved = hub.wrapper.is_tool_approved(policy, event.item_id)
+        approved = is_approved(hub, event.name, policy, event.item_id)
     if approved:
         return _Decision(approve=True)
     text = await refusal_text(hub, policy, event.name, event.item_id, timed_out=timed_out)

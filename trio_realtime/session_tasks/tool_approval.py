@@ -17,13 +17,19 @@ if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
     from trio_realtime.session_tasks.hub import SessionHub
 
-__all__ = ["ask_person", "policy_name", "refusal_text", "wait_for_approval"]
+__all__ = ["ask_person", "is_approved", "policy_name", "refusal_text", "wait_for_approval"]
 
 
-def policy_name(tool: FunctionTool | HostedMCPTool, tool_name: str) -> str:
-    """Name what a decision with ``always`` holds for. Tools of one name on different servers are different tools."""
+def policy_name(agent: RealtimeAgent[Any], tool: FunctionTool | HostedMCPTool, tool_name: str) -> str:
+    """Name what a decision with ``always`` holds for: a tool of one name is another with another agent or server."""
     server = tool.name if isinstance(tool, HostedMCPTool) else getattr(tool.on_invoke_tool, "server_name", None)
-    return tool_name if server is None else f"{tool_name} of {server!r}"
+    return f"{tool_name} of agent {agent.name!r}, server {server!r}"
+
+
+def is_approved(hub: SessionHub, tool_name: str, policy: str, call_id: str) -> bool | None:
+    """Say what was decided about a call: about exactly this one, or for always; None for nothing."""
+    approved = hub.wrapper.is_tool_approved(tool_name, call_id)
+    return hub.wrapper.is_tool_approved(policy, call_id) if approved is None else approved
 
 
 async def wait_for_approval(
@@ -38,8 +44,8 @@ async def wait_for_approval(
     Returns:
         None if it may; the text for the model if it may not: rejected, or nobody decided in time.
     """
-    policy = policy_name(tool, tool.name)
-    approved = hub.wrapper.is_tool_approved(policy, call.call_id)
+    policy = policy_name(agent, tool, tool.name)
+    approved = is_approved(hub, tool.name, policy, call.call_id)
     if approved is None and not await tool_needs_approval(tool, context, call.arguments, call.call_id):
         return None
     timed_out = False
@@ -56,13 +62,15 @@ async def wait_for_approval(
             policy=policy,
         )
         timed_out = not await ask_person(hub, pending, call.received_at)
-        approved = hub.wrapper.is_tool_approved(policy, call.call_id)
+        approved = is_approved(hub, tool.name, policy, call.call_id)
     return None if approved else await refusal_text(hub, policy, tool.name, call.call_id, timed_out=timed_out)
 
 
 async def refusal_text(hub: SessionHub, policy: str, tool_name: str, call_id: str, *, timed_out: bool) -> str:
     """Give what the model is told of a call that may not run."""
-    message = hub.wrapper.get_rejection_message(policy, call_id)
+    message = hub.wrapper.get_rejection_message(tool_name, call_id)
+    if message is None:
+        message = hub.wrapper.get_rejection_message(policy, call_id)
     if timed_out and message is None:
         message = f"The tool {tool_name!r} was not run: nobody approved it in time."
     return await rejection_text(
