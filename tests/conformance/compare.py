@@ -14,16 +14,7 @@ from .play import Scenario, Seen, play
 BUGS: tuple[str, ...] = ()
 """Scenarios that may list hunks with ``line: BUG``. It is to be empty."""
 
-PROPOSED: tuple[str, ...] = (
-    "an unknown key of a configuration is passed over",
-    "a tool's name as `tool_choice` is sent as it is",
-    "turn detection without a type is a `ValidationError`",
-    "`send_audio` without any bytes sends an empty event",
-    'tools\' arguments are coerced, `"3"` to 3',
-    "the prompt of the agent before stays when the new one has none",
-    "a call that was cut off is not in the history",
-    "a call that follows a handoff in one response is the new agent's",
-)
+PROPOSED: tuple[str, ...] = ()
 """Lines that the README's table should have, and has not yet. It is to be empty."""
 
 BUG = "BUG"
