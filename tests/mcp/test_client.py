@@ -91,6 +91,19 @@ async def test_the_cache_asks_once_and_is_filtered_each_time(autojump_clock) -> 
     assert server.cached_tools is None
 
 
+async def test_a_list_that_is_being_asked_for_is_not_cached_if_the_cache_is_forgotten(autojump_clock) -> None:
+    def first(params):
+        server.invalidate_tools_cache()
+        return {"tools": [ONE]}
+
+    server = HandServer({"tools/list": [first, {"tools": [TWO]}]}, cache_tools_list=True)
+    async with server:
+        assert await names(server) == ["one"]
+        assert server.cached_tools is None
+        assert await names(server) == ["two"]
+        assert server.cached_tools is not None
+
+
 async def test_a_list_is_filtered(autojump_clock) -> None:
     answers = {"tools/list": {"tools": [ONE, TWO]}}
     async with HandServer(answers, tool_filter=create_static_tool_filter(blocked_tool_names=["one"])) as server:
@@ -156,8 +169,8 @@ async def test_and_given_up_after_as_many_as_were_asked_for(autojump_clock) -> N
             await server.list_tools()
         assert trio.current_time() == pytest.approx(3)
     assert caught.value.attempts == 3
-    assert server.seen.count("tools/list") == 3
-    assert server.connections == 3
+    assert server.seen.count("tools/list") == 4  # once more at once, over a connection that is new
+    assert server.connections == 4
 
 
 async def test_the_default_is_not_to_try_again(autojump_clock) -> None:
@@ -189,6 +202,46 @@ async def test_a_lost_connection_is_made_again_by_the_next_request(autojump_cloc
         assert server.connections == 1
         assert (await server.call_tool("one", {})).content[0].text == "done"
     assert server.connections == 2
+
+
+async def test_a_server_that_went_away_meanwhile_is_connected_before_the_next_request(autojump_clock) -> None:
+    async with HandServer({"tools/call": DONE}) as server:
+        for connections in (1, 2, 3):
+            assert server.connections == connections
+            await server.send.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+            assert (await server.call_tool("one", {})).content[0].text == "done"
+    assert server.seen.count("tools/call") == 3
+
+
+@pytest.mark.parametrize("ask", ["list_tools", "list_prompts", "list_resources", "list_resource_templates"])
+async def test_a_list_is_asked_for_again_over_a_new_connection(ask, autojump_clock) -> None:
+    lists = {
+        "tools": "tools",
+        "prompts": "prompts",
+        "resources": "resources",
+        "resources/templates": "resourceTemplates",
+    }
+    answers = {f"{name}/list": [HANG_UP, {key: []}] for name, key in lists.items()}
+    async with HandServer(answers) as server:
+        await getattr(server, ask)()
+        assert server.connections == 2
+
+
+async def test_but_a_call_is_not(autojump_clock) -> None:
+    async with HandServer({"tools/call": [HANG_UP, DONE]}) as server:
+        with pytest.raises(RealtimeConnectionError, match="connection is lost"):
+            await server.call_tool("one", {})
+    assert server.seen.count("tools/call") == 1
+
+
+async def test_nor_a_list_over_a_connection_that_was_made_for_it(autojump_clock) -> None:
+    async with HandServer({"tools/list": HANG_UP}) as server:
+        await server.send.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(RealtimeConnectionError, match="connection is lost"):
+            await server.list_tools()
+    assert server.seen.count("tools/list") == 1
 
 
 async def test_several_calls_lose_it_together_and_make_it_once(autojump_clock) -> None:
@@ -235,7 +288,7 @@ async def test_a_transport_that_breaks_meanwhile_breaks_nothing_else(autojump_cl
     [
         (Fault(-32603, "not today"), ServerError, "connecting failed: not today"),
         (HANG_UP, RealtimeConnectionError, "the connection is lost"),
-        (HANG, RealtimeTimeoutError, "connecting was not done within 5 seconds"),
+        (HANG, RealtimeTimeoutError, r"an answer took too long \(client_session_timeout_seconds is 5\)"),
         ({"nonsense": 1}, ServerError, "not as the protocol has it"),
         (OSError("cable"), RealtimeConnectionError, "cable|connection is lost"),
     ],
@@ -266,14 +319,30 @@ async def test_connecting_has_a_bound_of_its_own(autojump_clock) -> None:
             return self
 
         async def __aenter__(self):
-            if self.entered:
+            if self.connecting:
                 await trio.sleep_forever()
+            self.connecting = True
             return await super().__aenter__()
+
+        connecting = False
 
     with pytest.raises(RealtimeTimeoutError, match="connecting was not done within 35 seconds"):
         async with Slow():
             pytest.fail("entered")
     assert trio.current_time() == pytest.approx(35)
+
+
+async def test_a_timeout_of_the_network_is_no_timeout_of_ours(autojump_clock) -> None:
+    server = HandServer()
+    server.refuse = TimeoutError(110, "Connection timed out")
+    with pytest.raises(RealtimeConnectionError, match=r"connecting failed: .*Connection timed out"):
+        async with server:
+            pytest.fail("entered")
+    server.refuse = TimeoutError()
+    server.client_session_timeout_seconds = None
+    with pytest.raises(RealtimeTimeoutError, match=r"connecting failed: an answer took too long$"):
+        async with server:
+            pytest.fail("entered")
 
 
 async def test_entering_can_be_cancelled(autojump_clock) -> None:
@@ -386,6 +455,12 @@ async def test_a_handler_that_raises_breaks_nothing(autojump_clock, caplog) -> N
         ({"max_retry_attempts": None}, UserTypeError, "max_retry_attempts"),
         ({"max_list_pages": 0}, UserError, "at least 1"),
         ({"message_handler": "x"}, UserTypeError, "message_handler: must be a function"),
+        ({"cache_tools_list": "yes"}, UserTypeError, "cache_tools_list: must be a bool, not str"),
+        ({"name": 5}, UserTypeError, "name: must be text or None, not int"),
+        ({"use_structured_content": "x"}, UserTypeError, "use_structured_content: must be a bool, not str"),
+        ({"tool_input_guardrails": 5}, UserTypeError, "must be a list of ToolInputGuardrail or None, not int"),
+        ({"tool_output_guardrails": [5]}, UserTypeError, "must be a list of ToolOutputGuardrail, not of int"),
+        ({"tool_filter": 5}, UserTypeError, "tool_filter: must be a function, or a dict of lists of names, not int"),
     ],
 )
 def test_options_are_checked(options, kind, text) -> None:
@@ -424,6 +499,55 @@ async def test_a_transport_that_fails_while_it_is_cancelled_fails_alone(beside, 
         async with Broken():
             pytest.fail("entered")
     assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("when", ["while it is made", "in the moment that it is made"])
+async def test_a_connection_that_is_lost_as_soon_as_it_is_made_is_none(when, autojump_clock) -> None:
+    class Brief:
+        def __init__(self, ended):
+            self.ended = ended
+
+        async def __aenter__(self):
+            self.ended()
+            return self
+
+        async def __aexit__(self, *_):
+            if when == "while it is made":
+                self.ended()
+
+    link = Link(Brief, connect_seconds=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.run)
+        for _ in range(2):
+            with pytest.raises(OSError, match="was lost"):
+                await link.get()
+            assert not link.connected
+        link.leave()
+
+
+async def test_the_end_of_an_older_connection_is_not_that_of_the_newer(autojump_clock) -> None:
+    ends = []
+
+    class Short:
+        def __init__(self, ended):
+            ends.append(ended)
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_):
+            pass
+
+    link = Link(Short, connect_seconds=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.run)
+        await link.get()
+        ends[0]()
+        assert not link.connected
+        client = await link.get()
+        ends[0]()
+        assert await link.get() is client
+        link.leave()
 
 
 async def test_left_in_the_moment_of_being_connected(autojump_clock) -> None:

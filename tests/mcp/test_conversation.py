@@ -139,7 +139,7 @@ async def test_tools_are_listed_at_connect_at_a_handoff_and_at_an_update(autojum
 
 
 async def test_a_server_that_is_not_entered_is_told_at_connect(autojump_clock) -> None:
-    with pytest.raises(UserError, match="the MCP server 'own' was not entered"):
+    with pytest.raises(UserError, match="MCP server 'own': was not entered"):
         async with talk(agent=agent_with(OwnServer("one"))):
             pytest.fail("entered")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mcp.peers import HandServer, make_tool
 from trio_realtime import RealtimeAgent, RunContextWrapper
-from trio_realtime.errors import UserError
+from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.mcp import ToolFilterContext, create_static_tool_filter
 from trio_realtime.mcp.filters import filter_tools
 
@@ -75,3 +75,16 @@ async def test_a_function_needs_context_and_agent() -> None:
 def test_wrong_filters_are_refused_when_the_server_is_made(wrong, text) -> None:
     with pytest.raises(UserError, match=text):
         HandServer(tool_filter=wrong)
+
+
+@pytest.mark.parametrize("names", ["search", [5], {"a": 1}])
+def test_names_are_checked_where_they_are_given(names) -> None:
+    with pytest.raises(UserTypeError, match=r"tool_filter\.(allowed|blocked)_tool_names"):
+        create_static_tool_filter(names)
+    with pytest.raises(UserTypeError, match=r"tool_filter\.(allowed|blocked)_tool_names"):
+        create_static_tool_filter(blocked_tool_names=names)
+
+
+def test_errors_call_a_filter_by_its_public_name() -> None:
+    with pytest.raises(UserError, match="is not a key of ToolFilterStatic; did you mean 'allowed_tool_names'"):
+        HandServer(tool_filter={"allowed_tools": []})

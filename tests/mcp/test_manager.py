@@ -174,6 +174,76 @@ async def test_those_that_failed_can_be_tried_again(autojump_clock) -> None:
     assert not worse.entered
 
 
+async def test_a_reconnect_that_is_cancelled_leaves_none_unaccounted_for(autojump_clock) -> None:
+    one, two, three = Slow("one"), Slow("two"), Slow("three")
+    async with MCPServerManager([one, two, three]) as manager:
+        two.enter = 5
+        with trio.move_on_after(1):
+            await manager.reconnect(failed_only=False)
+        assert (manager.active_servers, manager.failed_servers) == ([one], [two, three])
+        for server in (two, three):
+            assert str(manager.errors[server]) == f"MCP server {server.name!r}: was not connected again"
+        assert await manager.reconnect() == [one, two, three]
+        assert manager.errors == {}
+
+
+async def test_a_strict_reconnect_raises_and_the_others_stay(autojump_clock) -> None:
+    error = KeyError("mine")
+    one, bad, never = Slow("one"), Slow("bad"), Slow("never")
+    async with MCPServerManager([one, bad, never], strict=True) as manager:
+        bad.error = error
+        with pytest.raises(KeyError) as caught:
+            await manager.reconnect(failed_only=False)
+        assert caught.value is error
+        assert (manager.active_servers, manager.failed_servers) == ([one], [bad, never])
+        assert manager.errors[bad] is error
+        assert one.entered
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_a_reconnect_that_the_end_overtakes_is_told(parallel, autojump_clock) -> None:
+    errors = []
+
+    async def again(manager) -> None:
+        with pytest.raises(UserError, match="the MCP server manager is not entered") as caught:
+            await manager.reconnect(failed_only=False)
+        errors.append(caught.value)
+
+    one, two = Slow("one"), Slow("two")
+    async with trio.open_nursery() as nursery:
+        async with MCPServerManager([one, two], connect_in_parallel=parallel) as manager:
+            one.enter = two.enter = 5
+            nursery.start_soon(again, manager)
+            await trio.sleep(1)
+    assert len(errors) == 1
+    assert not one.entered
+    assert not two.entered
+
+
+async def test_a_server_that_fails_while_it_is_held_is_told(autojump_clock) -> None:
+    class Fragile(OwnServer):
+        error: Exception | None = OSError("cable")
+
+        @asynccontextmanager
+        async def lifespan(self):
+            with trio.CancelScope() as scope:
+                if self.error is not None:
+                    scope.deadline = trio.current_time() + 3
+                yield
+            if scope.cancelled_caught:
+                raise self.error
+
+    server, other = Fragile(name="fragile"), Slow()
+    async with MCPServerManager([server, other]) as manager:
+        assert manager.active_servers == [server, other]
+        await trio.sleep(4)
+        assert (manager.active_servers, manager.failed_servers) == ([other], [server])
+        assert manager.errors == {server: server.error}
+        server.error = None
+        assert await manager.reconnect() == [server, other]
+        assert manager.errors == {}
+
+
 async def test_a_manager_is_used_inside_of_its_block_once_at_a_time(autojump_clock) -> None:
     manager = MCPServerManager([Slow()])
     with pytest.raises(UserError, match="is not entered"):
@@ -192,6 +262,7 @@ async def test_a_server_that_is_entered_elsewhere_fails(autojump_clock) -> None:
     async with Slow() as slow:
         async with MCPServerManager([slow]) as manager:
             assert "is entered already" in str(manager.errors[slow])
+            assert (manager.active_servers, manager.failed_servers) == ([], [slow])
         assert slow.entered
 
 
@@ -207,6 +278,11 @@ async def test_it_holds_servers_that_speak_mcp(autojump_clock) -> None:
     ("servers", "options", "kind", "text"),
     [
         (["x"], {}, UserTypeError, "servers: must be of MCPServer, not str"),
+        (5, {}, UserTypeError, "servers: must be a list of MCPServer, not int"),
+        (OwnServer(), {}, UserTypeError, "servers: must be a list of MCPServer, not OwnServer"),
+        ([], {"strict": "yes"}, UserTypeError, "strict: must be a bool, not str"),
+        ([], {"drop_failed_servers": None}, UserTypeError, "drop_failed_servers: must be a bool"),
+        ([], {"connect_in_parallel": 1}, UserTypeError, "connect_in_parallel: must be a bool"),
         ([], {"connect_timeout_seconds": 0}, UserError, "connect_timeout_seconds must be a positive"),
         ([], {"cleanup_timeout_seconds": "1"}, UserError, "cleanup_timeout_seconds"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 
 from tests.mcp.peers import OwnServer
-from trio_realtime.errors import UserError
+from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.mcp import MCPServer
 
 
@@ -30,6 +32,32 @@ async def test_but_not_twice_at_once() -> None:
         assert server.entered
     with pytest.raises(UserError, match="was not entered"):
         await server.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize("moment", ["while it is entered", "while it is left"])
+async def test_nor_while_it_is_on_the_way(moment, autojump_clock) -> None:
+    class Slow(OwnServer):
+        @asynccontextmanager
+        async def lifespan(self):
+            await trio.sleep(3)
+            yield
+            await trio.sleep(3)
+
+    server = Slow()
+
+    async def look() -> None:
+        await trio.sleep(1 if moment == "while it is entered" else 4)
+        assert not server.entered
+        with pytest.raises(UserError, match="is entered already"):
+            await server.__aenter__()
+        with pytest.raises(UserError, match="was not entered"):
+            await server.__aexit__(None, None, None)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(look)
+        async with server:
+            assert server.entered
+    assert trio.current_time() == pytest.approx(6)
 
 
 async def test_a_server_that_cannot_be_entered_is_not_entered() -> None:
@@ -69,6 +97,39 @@ async def test_a_server_needs_no_lifespan() -> None:
 
     async with Least() as server:
         assert server.entered
+
+
+class Forgetful(MCPServer):
+    def __init__(self):
+        pass
+
+    @property
+    def name(self):
+        return self._name
+
+    async def list_tools(self, run_context=None, agent=None):
+        return []
+
+    async def call_tool(self, tool_name, arguments, meta=None):
+        raise NotImplementedError
+
+
+async def test_a_subclass_that_forgets_our_init_is_told() -> None:
+    server = Forgetful()
+    assert not server.entered
+    with pytest.raises(UserError, match=r"^MCP server Forgetful: does not call super\(\)\.__init__\(\)$"):
+        await server.__aenter__()
+    server._name = "books"
+    with pytest.raises(UserError, match=r"^MCP server 'books': does not call super"):
+        await server.__aenter__()
+    with pytest.raises(UserError, match="was not entered"):
+        await server.__aexit__(None, None, None)
+
+
+async def test_a_name_is_text() -> None:
+    server = OwnServer(name=5)  # type: ignore[arg-type]
+    with pytest.raises(UserTypeError, match="MCP server 5: the name must be text, not int"):
+        await server.__aenter__()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AsyncExitStack
 
 import pytest
@@ -44,8 +45,8 @@ async def call(tool, arguments='{"x": "1"}'):
 
 
 async def test_a_tool_is_what_its_server_says() -> None:
-    tool = await only(OwnServer(make_tool("read.file", description="Reads.", title="Reader")))
-    assert (tool.name, tool.description, tool.strict_json_schema) == ("read.file", "Reads.", False)
+    tool = await only(OwnServer(make_tool("read_file", description="Reads.", title="Reader")))
+    assert (tool.name, tool.description, tool.strict_json_schema) == ("read_file", "Reads.", False)
     assert tool.params_json_schema == {"type": "object", "properties": {"x": {"type": "string"}}}
     assert tool.needs_approval is False
 
@@ -67,6 +68,41 @@ async def test_a_schema_gets_what_the_service_wants_and_the_server_s_stays() -> 
     tool = make_tool("one", input_schema={})
     assert (await only(OwnServer(tool))).params_json_schema == {"type": "object", "properties": {}}
     assert tool.input_schema == {}
+
+
+@pytest.mark.parametrize("name", ["read.file", "", "x" * 65, "ä"])
+async def test_a_name_that_the_service_does_not_take_is_told_with_its_server(name) -> None:
+    server = OwnServer("good", make_tool(name), name="books")
+    text = rf"these of MCP servers are not: {name!r} of 'books'; mcp_config=.*include_server_in_tool_names"
+    with pytest.raises(UserError, match=text):
+        await collect(server)
+    _, tool = await collect(server, include_server_in_tool_names=True)  # which helps, as is said
+    assert re.fullmatch("mcp_books__[a-zA-Z0-9_-]{1,53}", tool.name)
+
+
+@pytest.mark.parametrize(
+    ("listed", "text"),
+    [
+        (None, "list_tools must give a list, not NoneType"),
+        ("abc", "list_tools must give a list, not str"),
+        ([5], "list_tools must give a list of mcp.types.Tool, not of int"),
+        ([{"name": "x"}], "not of dict"),
+    ],
+)
+async def test_what_is_no_list_of_tools_is_told(listed, text) -> None:
+    server = OwnServer(name="books")
+    server.tools = listed
+    with pytest.raises(UserTypeError, match=f"MCP server 'books': .*{text}"):
+        await collect(server)
+
+
+@pytest.mark.parametrize("answer", ["done", 5, {"content": []}])
+async def test_what_is_no_result_is_told(answer) -> None:
+    server = OwnServer("one", name="books", answer=answer, failure_error_function=None)
+    with pytest.raises(
+        UserTypeError, match=f"'books': call_tool must give .*CallToolResult, not {type(answer).__name__}"
+    ):
+        await call(await only(server))
 
 
 async def test_schemas_are_made_strict_where_they_can_be() -> None:
@@ -114,7 +150,7 @@ async def test_the_same_name_twice_needs_the_servers_names() -> None:
 
 async def test_a_server_that_is_not_entered_is_named() -> None:
     agent = RealtimeAgent("Desk", mcp_servers=[OwnServer(name="files")])
-    with pytest.raises(UserError, match="agent 'Desk': the MCP server 'files' was not entered; run the session inside"):
+    with pytest.raises(UserError, match="agent 'Desk': MCP server 'files': was not entered; run the session inside"):
         await collect_mcp_tools(agent, CONTEXT, reserved=())
 
 

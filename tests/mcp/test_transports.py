@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -22,6 +23,12 @@ from trio_realtime.mcp import (
 )
 
 SECRET = "canary"
+
+
+def fail(**options):
+    raise KeyError(str(options))
+
+
 KINDS = {"sse": MCPServerSse, "http": MCPServerStreamableHttp}
 
 
@@ -55,6 +62,15 @@ async def test_stdio() -> None:
         assert again != process
     with pytest.raises(ProcessLookupError):
         os.kill(again, 0)
+
+
+async def test_a_process_that_dies_while_nothing_is_asked_is_started_again() -> None:
+    async with MCPServerStdio(STDIO) as server:
+        for ask in (lambda: server.call_tool("add", {"a": 1, "b": 2}), server.list_tools):
+            os.kill(int((await server.call_tool("process", {})).content[0].text), signal.SIGKILL)
+            while server._link.connected:
+                await trio.sleep(0.001)
+            await ask()
 
 
 async def test_a_body_that_is_cancelled_leaves_no_process() -> None:
@@ -152,20 +168,27 @@ async def test_a_session_of_an_older_server_has_an_id() -> None:
     ("params", "text"),
     [
         ({"httpx_client_factory": lambda **options: object()}, "must give an httpx2.AsyncClient, not object"),
-        ({"auth": 3}, "the HTTP client cannot be made"),
+        ({"httpx_client_factory": lambda headers: None}, r"the HTTP client cannot be made \(TypeError\)"),
+        ({"httpx_client_factory": fail}, r"the HTTP client cannot be made \(KeyError\)"),
     ],
 )
 async def test_clients_that_are_none(kind, params, text) -> None:
-    with pytest.raises(UserError, match=text):
-        async with KINDS[kind]({"url": "http://mcp.test/", **params}):
+    with pytest.raises(UserError, match=text) as caught:
+        async with KINDS[kind]({"url": "http://mcp.test/", "headers": {"a": SECRET}, "auth": SECRET, **params}):
             pytest.fail("entered")
+    assert SECRET not in str(caught.value)
 
 
-async def test_an_option_that_the_sdk_has_not() -> None:
-    params = {"url": "http://mcp.test/", "ignore_initialized_notification_failure": True}
-    with pytest.raises(UserError, match="ignore_initialized_notification_failure"):
-        async with MCPServerStreamableHttp(params):
-            pytest.fail("entered")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_authenticates(kind) -> None:
+    for auth in (None, httpx2.BasicAuth("a", "b"), ("a", "b"), lambda request: request):
+        KINDS[kind]({"url": "http://mcp.test/", "auth": auth})
+    for auth in (f"Bearer {SECRET}", 3, (SECRET,), (SECRET, 1)):
+        with pytest.raises(
+            UserTypeError, match=r"params.auth: must be an httpx2.Auth, .* not (str|int|tuple)"
+        ) as caught:
+            KINDS[kind]({"url": "http://mcp.test/", "auth": auth})
+        assert SECRET not in str(caught.value)
 
 
 async def test_a_command_that_is_not_there() -> None:
@@ -177,7 +200,7 @@ async def test_a_command_that_is_not_there() -> None:
 @pytest.mark.parametrize("stderr", [None, object()])
 async def test_without_a_file_for_errors_they_go_nowhere(stderr, monkeypatch) -> None:
     monkeypatch.setattr(sys, "stderr", stderr)
-    server = MCPServerStdio({**STDIO, "env": {"PYTHONUTF8": "1"}, "cwd": os.path.dirname(SCRIPT)})
+    server = MCPServerStdio({**STDIO, "env": {"PYTHONUTF8": "1"}, "cwd": Path(SCRIPT).parent})
     async with server:
         assert (await server.call_tool("add", {"a": 1, "b": 2})).content[0].text == "3"
 
@@ -194,6 +217,38 @@ async def test_without_a_file_for_errors_they_go_nowhere(stderr, monkeypatch) ->
         (MCPServerSse, {"url": "x", "terminate_on_close": True}, UserError, "not a key of MCPServerSseParams"),
         (MCPServerStreamableHttp, {"url": "x", "timeout": "5"}, UserTypeError, "params.timeout: must be a number or"),
         (MCPServerStreamableHttp, "http://x", UserTypeError, "must be .* or a dict, not str"),
+        (MCPServerStreamableHttp, {"url": ""}, UserError, "params.url: must begin with http:// or https://"),
+        (MCPServerStreamableHttp, {"url": "nonsense"}, UserError, "params.url: must begin"),
+        (MCPServerSse, {"url": "ftp://x"}, UserError, "params.url: must begin"),
+        (MCPServerSse, {"url": "http://[::1"}, UserError, "params.url: is not valid"),
+        (MCPServerSse, {"url": "http://x:99999"}, UserError, "params.url: is not valid"),
+        (MCPServerSse, {"url": "http://x\n"}, UserError, "params.url: is not valid"),
+        (MCPServerSse, {"url": "http://x y"}, UserError, "params.url: has a blank"),
+        (MCPServerSse, {"url": "http:///mcp"}, UserError, "params.url: the host or the port is missing"),
+        (MCPServerSse, {"url": "http://x", "timeout": -1}, UserError, "params.timeout: must be more than 0"),
+        (MCPServerSse, {"url": "http://x", "timeout": timedelta()}, UserError, "params.timeout: must be more than 0"),
+        (MCPServerSse, {"url": "http://x", "sse_read_timeout": 0}, UserError, "params.sse_read_timeout: must be more"),
+        (MCPServerSse, {"url": "http://x", "headers": {"a b": "c"}}, UserError, "params.headers: 'a b' is not a valid"),
+        (MCPServerSse, {"url": "http://x", "headers": {"a": "b\nc: d"}}, UserError, "params.headers: .*'a' has a line"),
+        (MCPServerSse, {"url": "http://x", "headers": {"a": "é"}}, UserError, "params.headers: .* cannot be sent"),
+        (MCPServerSse, {"url": "http://x", "headers": {"Upgrade": "x"}}, UserError, "belongs to the HTTP library"),
+        (MCPServerSse, MCPServerSseParams(url=5), UserTypeError, "params.url: must be text, not int"),
+        (
+            MCPServerStreamableHttp,
+            {"url": "http://x", "ignore_initialized_notification_failure": True},
+            UserError,
+            "ignore_initialized_notification_failure: the MCP SDK does not tell",
+        ),
+        (MCPServerStdio, {"command": ""}, UserError, "params.command: is empty"),
+        (MCPServerStdio, {"command": "a\0b"}, UserError, "params.command: has a NUL"),
+        (MCPServerStdio, {"command": "a", "args": ["\0"]}, UserError, "params.args: has a NUL"),
+        (MCPServerStdio, {"command": "a", "env": {"A": "\0"}}, UserError, "params.env: has a NUL"),
+        (MCPServerStdio, {"command": "a", "env": {"A=B": "c"}}, UserError, "params.env: a name is empty, or has a '='"),
+        (MCPServerStdio, {"command": "a", "cwd": "\0"}, UserError, "params.cwd: has a NUL"),
+        (MCPServerStdio, {"command": "a", "cwd": 5}, UserTypeError, "params.cwd: must be text or .*, not int"),
+        (MCPServerStdio, {"command": "\ud800"}, UserError, "params.command: has a character that cannot be given"),
+        (MCPServerStdio, {"command": "a", "encoding": "nope"}, UserError, "params.encoding: 'nope' is no encoding"),
+        (MCPServerStdio, {"command": "a", "encoding": "base64"}, UserError, "params.encoding: 'base64' is no encoding"),
     ],
 )
 def test_parameters_are_checked(cls, params, kind, text) -> None:
@@ -204,9 +259,10 @@ def test_parameters_are_checked(cls, params, kind, text) -> None:
 def test_parameters_can_be_objects_and_show_no_secret() -> None:
     stdio = MCPServerStdioParams(command="x", args=[SECRET], env={"KEY": SECRET})
     assert MCPServerStdio(stdio).params is stdio
-    sse = MCPServerSseParams(url=f"http://user:{SECRET}@host/a?k={SECRET}#{SECRET}", headers={"a": SECRET}, auth=SECRET)
-    assert SECRET not in repr(stdio) + repr(sse)
-    assert MCPServerSse(sse).name == "sse: http://host/a"
+    sse = MCPServerSseParams(url=f"http://user:{SECRET}@host/{SECRET}?k={SECRET}#{SECRET}", headers={"a": SECRET})
+    auth = MCPServerSseParams(url="http://host", auth=("a", SECRET))
+    assert SECRET not in repr(stdio) + repr(sse) + repr(auth)
+    assert MCPServerSse(sse).name == "sse: http://host"
+    assert MCPServerStreamableHttp({"url": f"https://h:8/{SECRET}"}).name == "streamable_http: https://h:8"
     assert MCPServerSse(sse, name="mine").name == "mine"
-    assert MCPServerSse({"url": "http://[x"}).name == "sse: ?"
     assert MCPServerStdio({"command": "x"}).params == MCPServerStdioParams(command="x")

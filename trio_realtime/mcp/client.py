@@ -9,22 +9,30 @@ from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
+import attrs
 import trio
 
 from trio_realtime._awaitable import maybe_await
 from trio_realtime._structure import NOT_GIVEN, NotGiven, structure
-from trio_realtime.errors import AgentsException, RealtimeConnectionError, ServerError, UserError, UserTypeError
+from trio_realtime.errors import (
+    AgentsException,
+    RealtimeConnectionError,
+    RealtimeTimeoutError,
+    ServerError,
+    UserError,
+    UserTypeError,
+)
 from trio_realtime.mcp.approval import RequireApproval
 from trio_realtime.mcp.failures import can_retry, failure_of, require_sdk
 from trio_realtime.mcp.filters import ToolFilter, check_tool_filter, filter_tools
-from trio_realtime.mcp.link import Link
-from trio_realtime.mcp.server import MCPServer, MCPToolMetaResolver
+from trio_realtime.mcp.link import ConnectTimedOut, Link
+from trio_realtime.mcp.server import MCPServer, MCPToolMetaResolver, check_bool
+from trio_realtime.mcp.watching import watched
 from trio_realtime.tools.invoke import ToolErrorFunction
 from trio_realtime.transport.lifetimes import beside
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.client import Transport
     from mcp.client.session import MessageHandlerFnT
     from mcp.types import (
         CallToolResult,
@@ -52,12 +60,13 @@ class ClientMCPServer(MCPServer, Generic[P]):
     """A server that the MCP SDK speaks to. Not made by itself: see the three kinds.
 
     A connection that is lost is made again by the next request. A request that failed is sent again only as often as
-    ``max_retry_attempts`` says; a call may have had its effect although its answer was lost.
+    ``max_retry_attempts`` says; a call may have had its effect although its answer was lost. But a list, which has no
+    effect, is asked for once more if the connection was there before, and its loss is only found by asking.
 
     Args:
         params: where the server is; a dict, or the class of the same name with ``Params`` behind it.
         cache_tools_list: ask for the tools only once; :meth:`invalidate_tools_cache` forgets them.
-        name: what it is called; by default its transport, and its command or address.
+        name: what it is called; by default its transport, and its command, or scheme and host of its address.
         client_session_timeout_seconds: for one request, a call of a tool as well; None or 0 for no limit. Connecting
             may take 30 seconds more.
         tool_filter: which tools an agent gets; see ``ToolFilter``. What a filter function raises is raised.
@@ -77,7 +86,8 @@ class ClientMCPServer(MCPServer, Generic[P]):
         max_list_pages: how many pages a list may have; None for no limit.
 
     Raises:
-        UserError: an argument has no good value, or the ``mcp`` package is not installed.
+        UserError: an argument has no good value (of a wrong type: UserTypeError), or the ``mcp`` package is not
+            installed.
     """
 
     _params_class: ClassVar[type[Any]]
@@ -112,7 +122,13 @@ class ClientMCPServer(MCPServer, Generic[P]):
             tool_input_guardrails=tool_input_guardrails,
             tool_output_guardrails=tool_output_guardrails,
         )
+        require_sdk()
         self.params: P = structure(params, self._params_class, name="params")
+        structure(attrs.asdict(cast("Any", self.params), recurse=False), type(self.params), name="params")
+        self._check_params()
+        check_bool("cache_tools_list", cache_tools_list)
+        if name is not None and not isinstance(cast("Any", name), str):
+            raise UserTypeError(f"name: must be text or None, not {type(name).__name__}")
         _seconds("client_session_timeout_seconds", client_session_timeout_seconds)
         _seconds("retry_backoff_seconds_base", retry_backoff_seconds_base)
         _seconds("retry_backoff_seconds_max", retry_backoff_seconds_max)
@@ -130,8 +146,11 @@ class ClientMCPServer(MCPServer, Generic[P]):
         self.max_list_pages = max_list_pages
         self._name = name
         self._cached: list[Tool] | None = None
+        self._listing = object()  # another one for each time that the cache is forgotten
         self._link: Link | None = None
-        require_sdk()
+
+    def _check_params(self) -> None:
+        """Raise UserError if ``params`` can be of no use."""
 
     @abc.abstractmethod
     def create_streams(self) -> AbstractAsyncContextManager[Any]:
@@ -139,11 +158,11 @@ class ClientMCPServer(MCPServer, Generic[P]):
 
     @abc.abstractmethod
     def _where(self) -> str:
-        """Give the transport, and the command or address, without anything secret."""
+        """Give the transport, and the command or host, without anything secret."""
 
     @property
     def name(self) -> str:
-        """What it is called; by default its transport, and its command or address."""
+        """What it is called; by default its transport, and its command, or scheme and host of its address."""
         return self._name or self._where()
 
     @property
@@ -152,8 +171,9 @@ class ClientMCPServer(MCPServer, Generic[P]):
         return None if self._cached is None else [tool.model_copy(deep=True) for tool in self._cached]
 
     def invalidate_tools_cache(self) -> None:
-        """Forget the cached tools: the next list comes from the server."""
+        """Forget the cached tools: the next list comes from the server. One that is being asked for is not cached."""
         self._cached = None
+        self._listing = object()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None, None]:
@@ -165,7 +185,8 @@ class ClientMCPServer(MCPServer, Generic[P]):
             self._link = link
 
         def leave() -> None:
-            self._link = self._cached = None
+            self._link = None
+            self.invalidate_tools_cache()
             link.leave()
 
         async with beside(link.run, ready=ready, leave=leave):
@@ -192,8 +213,9 @@ class ClientMCPServer(MCPServer, Generic[P]):
         self._require_link()
         tools = self.cached_tools if self.cache_tools_list else None
         if tools is None:
+            listing = self._listing
             tools = await self._list_all()
-            if self.cache_tools_list and self._link is not None:
+            if self.cache_tools_list and self._listing is listing:
                 self._cached = [tool.model_copy(deep=True) for tool in tools]
         return await filter_tools(tools, self.tool_filter, run_context, agent, self.name)
 
@@ -202,7 +224,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
         cursors: set[str | None] = {None}
         cursor: str | None = None
         while True:
-            page = await self._request("listing tools", partial(_list_page, cursor))
+            page = await self._request("listing tools", partial(_list_page, cursor), lists=True)
             tools += page.tools
             cursor = page.next_cursor
             if cursor is None:
@@ -239,7 +261,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
 
     async def list_prompts(self) -> ListPromptsResult:
         """Give the first page of the server's prompts; errors as :meth:`list_tools`."""
-        return await self._request("listing prompts", lambda client: client.list_prompts())
+        return await self._request("listing prompts", lambda client: client.list_prompts(), lists=True)
 
     async def get_prompt(self, name: str, arguments: dict[str, str] | None = None) -> GetPromptResult:
         """Give one of the server's prompts; errors as :meth:`list_tools`."""
@@ -247,12 +269,12 @@ class ClientMCPServer(MCPServer, Generic[P]):
 
     async def list_resources(self, cursor: str | None = None) -> ListResourcesResult:
         """Give a page of the server's resources; errors as :meth:`list_tools`."""
-        return await self._request("listing resources", lambda client: client.list_resources(cursor=cursor))
+        return await self._request("listing resources", lambda client: client.list_resources(cursor=cursor), lists=True)
 
     async def list_resource_templates(self, cursor: str | None = None) -> ListResourceTemplatesResult:
         """Give a page of the templates of the server's resources; errors as :meth:`list_tools`."""
         return await self._request(
-            "listing resource templates", lambda client: client.list_resource_templates(cursor=cursor)
+            "listing resource templates", lambda client: client.list_resource_templates(cursor=cursor), lists=True
         )
 
     async def read_resource(self, uri: str) -> ReadResourceResult:
@@ -264,12 +286,12 @@ class ClientMCPServer(MCPServer, Generic[P]):
             raise UserError(f"MCP server {self.name!r}: was not entered; use it inside of 'async with server:'")
         return self._link
 
-    async def _request(self, doing: str, send: Callable[[Client], Awaitable[T]]) -> T:
-        """Send a request, and again after a failure as often as is configured."""
+    async def _request(self, doing: str, send: Callable[[Client], Awaitable[T]], *, lists: bool = False) -> T:
+        """Send a request, and again after a failure as often as is configured; see the class's text for lists."""
         attempts = 0
         while True:
             try:
-                return await self._try(doing, send)
+                return await (self._try_list if lists else self._try)(doing, send)
             except AgentsException as error:
                 attempts += 1
                 if isinstance(error, RealtimeConnectionError):
@@ -282,6 +304,15 @@ class ClientMCPServer(MCPServer, Generic[P]):
         """Give the seconds before a try; a power of two that is beyond every float is beyond every limit too."""
         most = inf if self.retry_backoff_seconds_max is None else self.retry_backoff_seconds_max
         return min(self.retry_backoff_seconds_base * 2.0 ** min(retries, 1_000), most)
+
+    async def _try_list(self, doing: str, send: Callable[[Client], Awaitable[T]]) -> T:
+        was_there = self._require_link().connected
+        try:
+            return await self._try(doing, send)
+        except RealtimeConnectionError:
+            if not was_there:
+                raise
+        return await self._try(doing, send)
 
     async def _try(self, doing: str, send: Callable[[Client], Awaitable[T]]) -> T:
         link = self._require_link()
@@ -305,15 +336,21 @@ class ClientMCPServer(MCPServer, Generic[P]):
         return _CONNECT_SECONDS + (self.client_session_timeout_seconds or inf)
 
     def _connect_failure(self, error: Exception) -> AgentsException:
-        if isinstance(error, TimeoutError):  # the link's own deadline
+        if isinstance(error, ConnectTimedOut):
             return failure_of(error, server=self.name, doing="connecting", seconds=self._connect_seconds())
-        return self._failure(error, "connecting")
+        failure = self._failure(error, "connecting")
+        if not isinstance(failure, RealtimeTimeoutError):
+            return failure
+        message = f"MCP server {self.name!r}: connecting failed: an answer took too long"
+        if failure.seconds:
+            message = f"{message} (client_session_timeout_seconds is {failure.seconds:g})"
+        return RealtimeTimeoutError(message, name=failure.name, seconds=failure.seconds)
 
     def _failure(self, error: Exception, doing: str) -> AgentsException:
         seconds = self.client_session_timeout_seconds or None
         return failure_of(error, server=self.name, doing=doing, seconds=seconds)
 
-    def _client(self) -> AbstractAsyncContextManager[Client]:
+    def _client(self, ended: Callable[[], None]) -> AbstractAsyncContextManager[Client]:
         from mcp import Client
 
         handler = self.message_handler
@@ -322,7 +359,7 @@ class ClientMCPServer(MCPServer, Generic[P]):
             await maybe_await(cast("Any", handler)(message))
 
         return Client(
-            cast("Transport", self.create_streams()),
+            watched(self.create_streams(), ended),
             read_timeout_seconds=self.client_session_timeout_seconds or None,
             message_handler=None if handler is None else handle,
             cache=None,

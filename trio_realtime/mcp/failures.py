@@ -60,7 +60,7 @@ def failure_of(error: BaseException, *, server: str, doing: str, seconds: float 
     if isinstance(leaf, AgentsException):
         return leaf
     start = f"MCP server {server!r}: {doing}"
-    if isinstance(leaf, TimeoutError):
+    if isinstance(leaf, TimeoutError) and leaf.errno is None:  # with an errno it is the network's
         return _late(start, seconds)
     if _is_mcp_error(leaf):
         return _answer(leaf, start, seconds)

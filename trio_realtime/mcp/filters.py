@@ -9,7 +9,7 @@ import attrs
 
 from trio_realtime._awaitable import maybe_await
 from trio_realtime._structure import structure
-from trio_realtime.errors import UserError
+from trio_realtime.errors import UserError, UserTypeError
 
 if TYPE_CHECKING:
     from mcp.types import Tool
@@ -55,6 +55,9 @@ class _Names:
     blocked_tool_names: list[str] | None = None
 
 
+_Names.__name__ = ToolFilterStatic.__name__  # what errors call it
+
+
 def create_static_tool_filter(
     allowed_tool_names: list[str] | None = None, blocked_tool_names: list[str] | None = None
 ) -> ToolFilterStatic | None:
@@ -66,12 +69,16 @@ def create_static_tool_filter(
 
     Returns:
         The filter, or None if nothing is to be filtered.
+
+    Raises:
+        UserError: an argument is no list of names.
     """
     made: ToolFilterStatic = {}
     if allowed_tool_names is not None:
         made["allowed_tool_names"] = allowed_tool_names
     if blocked_tool_names is not None:
         made["blocked_tool_names"] = blocked_tool_names
+    check_tool_filter(made)
     return made or None
 
 
@@ -83,6 +90,9 @@ def check_tool_filter(tool_filter: Any) -> ToolFilter:
     """
     if tool_filter is None or (callable(tool_filter) and not isinstance(tool_filter, Mapping)):
         return cast("ToolFilter", tool_filter)
+    if not isinstance(tool_filter, Mapping):
+        kind = type(cast("object", tool_filter)).__name__
+        raise UserTypeError(f"tool_filter: must be a function, or a dict of lists of names, not {kind}")
     structure(cast("object", tool_filter), _Names, name="tool_filter")
     return cast("ToolFilterStatic", tool_filter)
 

@@ -16,22 +16,30 @@ import trio
 if TYPE_CHECKING:
     from mcp import Client
 
-__all__ = ["CLOSE_SECONDS", "Link"]
+__all__ = ["CLOSE_SECONDS", "ConnectTimedOut", "Link"]
 
 CLOSE_SECONDS = 5.0
 """How long a server may take to hear that its client leaves. Ending a process of it can take as long again."""
+
+
+class ConnectTimedOut(TimeoutError):
+    """Connecting took longer than it may; of this library, and not of the server's answers or the network."""
 
 
 class Link:
     """See the module's text.
 
     Args:
-        open_client: gives the SDK's client for one connection, not entered yet.
+        open_client: gives the SDK's client for one connection, not entered yet. It is given a function to call when
+            nothing can arrive any more.
         connect_seconds: how long connecting may take.
     """
 
     def __init__(
-        self, open_client: Callable[[], AbstractAsyncContextManager[Client]], *, connect_seconds: float
+        self,
+        open_client: Callable[[Callable[[], None]], AbstractAsyncContextManager[Client]],
+        *,
+        connect_seconds: float,
     ) -> None:
         self._open_client = open_client
         self._connect_seconds = connect_seconds
@@ -43,6 +51,11 @@ class Link:
         self._lost = trio.Event()
         self._client: Client | None = None
         self._failure: Exception | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._client is not None
 
     async def run(self) -> None:
         """Hold the connection until :meth:`leave`. Shields itself, and raises no Exception."""
@@ -95,26 +108,35 @@ class Link:
         """One connection, from its beginning to its end, with what went wrong as a value."""
         self._connecting, self._wanted, self._lost = True, trio.Event(), trio.Event()
         self._failure = None
+        lost = self._lost
+
+        def ended() -> None:
+            if lost is self._lost:  # of this connection
+                self._client = None
+            lost.set()
+
         scope = trio.CancelScope(deadline=trio.current_time() + self._connect_seconds)
         try:
             with scope:
-                async with self._open_client() as client:
+                async with self._open_client(ended) as client:
                     scope.deadline = inf
                     if not scope.cancel_called:
                         self._up(client)
-                        await self._lost.wait()
+                        await lost.wait()
                         scope.deadline = trio.current_time() + CLOSE_SECONDS
         except Exception as error:  # noqa: BLE001  mapped where it is raised
             self._failure = error
         finally:
             if self._connecting and scope.cancelled_caught and self._failure is None:
-                self._failure = TimeoutError()
+                self._failure = ConnectTimedOut()
             self._connecting = False
             self._down()
 
     def _up(self, client: Client) -> None:
         if self._leaving:
             self._lost.set()
+        if self._lost.is_set():
+            self._failure = None if self._leaving else OSError("the connection was lost")
             return
         self._connecting = False
         self._client = client

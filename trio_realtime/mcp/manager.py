@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from math import inf
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import trio
 
-from trio_realtime.errors import RealtimeTimeoutError, UserError, UserTypeError
-from trio_realtime.mcp.server import MCPServer
+from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, UserError, UserTypeError
+from trio_realtime.mcp.block import Block
+from trio_realtime.mcp.server import MCPServer, check_bool, server_label
 from trio_realtime.tools.invoke import check_timeout
 from trio_realtime.transport.lifetimes import beside
 
 __all__ = ["MCPServerManager"]
+
+_WHO = "the MCP server manager"
 
 
 class _Holder:
@@ -63,7 +66,7 @@ class _Holder:
 
     def _too_late(self) -> RealtimeTimeoutError:
         seconds = self._connect_seconds or 0.0
-        message = f"MCP server {self.server.name!r}: was not connected within {seconds:g} seconds"
+        message = f"{server_label(self.server)} was not connected within {seconds:g} seconds"
         return RealtimeTimeoutError(message, name="mcp", seconds=seconds)
 
 
@@ -78,12 +81,13 @@ class MCPServerManager:
         servers: the servers; one that is there twice counts once.
         connect_timeout_seconds: for entering one server; None for no limit.
         cleanup_timeout_seconds: for leaving one server; after that it is cancelled. None for no limit.
-        drop_failed_servers: ``active_servers`` are those that are entered; False: all.
-        strict: entering, and :meth:`reconnect`, raise the first failure, and the servers that were entered are left.
+        drop_failed_servers: ``active_servers`` are those that the manager has entered; False: all.
+        strict: entering raises the first failure, and the servers that were entered are left; :meth:`reconnect` raises
+            it too, and the servers that were entered stay so.
         connect_in_parallel: enter all servers at once, not one after the other.
 
     Raises:
-        UserError: an argument has no good value.
+        UserError: an argument has no good value; of a wrong type: UserTypeError.
     """
 
     def __init__(
@@ -96,12 +100,17 @@ class MCPServerManager:
         strict: bool = False,
         connect_in_parallel: bool = False,
     ) -> None:
+        if not isinstance(cast("Any", servers), Iterable):
+            raise UserTypeError(f"servers: must be a list of MCPServer, not {type(servers).__name__}")
         found: list[Any] = list(servers)
         for server in found:
             if not isinstance(server, MCPServer):
                 raise UserTypeError(f"servers: must be of MCPServer, not {type(server).__name__}")
         check_timeout(connect_timeout_seconds, "connect_timeout_seconds")
         check_timeout(cleanup_timeout_seconds, "cleanup_timeout_seconds")
+        check_bool("drop_failed_servers", drop_failed_servers)
+        check_bool("strict", strict)
+        check_bool("connect_in_parallel", connect_in_parallel)
         self.connect_timeout_seconds = connect_timeout_seconds
         self.cleanup_timeout_seconds = cleanup_timeout_seconds
         self.drop_failed_servers = drop_failed_servers
@@ -112,7 +121,7 @@ class MCPServerManager:
         self._errors: dict[MCPServer, Exception] = {}
         self._nursery: trio.Nursery | None = None
         self._lock = trio.Lock()
-        self._entered: AbstractAsyncContextManager[None] | None = None
+        self._block = Block()
 
     @property
     def all_servers(self) -> list[MCPServer]:
@@ -121,24 +130,24 @@ class MCPServerManager:
 
     @property
     def active_servers(self) -> list[MCPServer]:
-        """The servers for an agent: those that are entered, or all if ``drop_failed_servers`` is False."""
-        return [server for server in self._servers if not self.drop_failed_servers or server.entered]
+        """The servers for an agent: those that are entered here, or all if ``drop_failed_servers`` is False."""
+        return [server for server in self._servers if not self.drop_failed_servers or self._is_held(server)]
 
     @property
     def failed_servers(self) -> list[MCPServer]:
-        """The servers that could not be entered."""
-        return [server for server in self._servers if server in self._errors and not server.entered]
+        """The servers that could not be entered, and those that failed since."""
+        return [server for server in self._servers if server in self._errors and not self._is_held(server)]
 
     @property
     def errors(self) -> dict[MCPServer, Exception]:
-        """Why: of each server that failed, on entering or on leaving, its error."""
+        """Why: of each server that failed, on entering, meanwhile or on leaving, its error."""
         return dict(self._errors)
 
     async def reconnect(self, *, failed_only: bool = True) -> list[MCPServer]:
         """Enter servers again. A checkpoint; a cancellation leaves those that were not entered yet as failed.
 
         Args:
-            failed_only: only those that could not be entered; False: leave all of them first.
+            failed_only: only those in ``failed_servers``; False: leave all of them first.
 
         Returns:
             ``active_servers``.
@@ -150,7 +159,14 @@ class MCPServerManager:
         async with self._lock:
             if not failed_only and self._nursery is not None:
                 await self._leave(self._servers)
-            await self._enter([server for server in self._servers if not server.entered])
+            wanted = [server for server in self._servers if not self._is_held(server)]
+            try:
+                await self._enter(wanted)
+            finally:  # of a cancellation, and of a failure if strict
+                for server in wanted:
+                    if not self._is_held(server):
+                        message = f"{server_label(server)} was not connected again"
+                        self._errors.setdefault(server, RealtimeConnectionError(message))
         return self.active_servers
 
     async def __aenter__(self) -> Self:
@@ -160,24 +176,14 @@ class MCPServerManager:
             UserError: the manager is entered already.
             Exception: the first failure, if ``strict``.
         """
-        if self._entered is not None:
-            raise UserError("the MCP server manager is entered already")
-        self._entered = lifespan = self._lifespan()
-        try:
-            await lifespan.__aenter__()
-        except BaseException:
-            self._entered = None
-            raise
+        await self._block.enter(self._lifespan, _WHO)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         """Leave the servers, the last one first. Shielded, each within ``cleanup_timeout_seconds``."""
-        lifespan, self._entered = self._entered, None
-        if lifespan is None:
-            raise UserError("the MCP server manager was not entered")
-        return await lifespan.__aexit__(kind, error, traceback)
+        return await self._block.leave(_WHO, kind, error, traceback)
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncGenerator[None, None]:
@@ -218,27 +224,34 @@ class MCPServerManager:
 
     def _start(self, server: MCPServer) -> _Holder:
         if self._nursery is None:  # left meanwhile, perhaps
-            raise UserError("the MCP server manager is not entered")
+            raise UserError(f"{_WHO} is not entered")
         holder = _Holder(server, self.connect_timeout_seconds, self.cleanup_timeout_seconds)
         self._holders[server] = holder
-        self._nursery.start_soon(holder.run, name=f"MCP server {server.name}")
+        self._nursery.start_soon(self._hold, holder, name=server_label(server))
         return holder
+
+    async def _hold(self, holder: _Holder) -> None:
+        await holder.run()
+        if holder.error is not None:
+            self._errors[holder.server] = holder.error
 
     async def _settle(self, holder: _Holder) -> None:
         await holder.settled.wait()
-        if holder.error is None:
+        if holder.entered:
             self._errors.pop(holder.server, None)
-            return
-        self._errors[holder.server] = holder.error
-        if self.strict:
+        elif holder.error is None:
+            raise UserError(f"{_WHO} is not entered: it was left meanwhile")
+        elif self.strict:
             raise holder.error
+
+    def _is_held(self, server: MCPServer) -> bool:
+        """Whether it is entered, and by this manager: a server that somebody else entered may be left at any time."""
+        holder = self._holders.get(server)
+        return holder is not None and holder.entered and server.entered
 
     async def _leave(self, servers: Iterable[MCPServer]) -> None:
         for server in reversed(list(servers)):
-            holder = self._holders.pop(server, None)
-            if holder is None:
-                continue
-            entered = holder.entered
-            await holder.leave()
-            if entered and holder.error is not None:
-                self._errors[server] = holder.error
+            holder = self._holders.get(server)
+            if holder is not None:
+                await holder.leave()
+                self._holders.pop(server)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven
 
 __all__ = ["MCPOptions", "MCPServerSseParams", "MCPServerStdioParams", "MCPServerStreamableHttpParams"]
+
+if TYPE_CHECKING:
+    AnyPath = os.PathLike[str]
+else:
+    AnyPath = os.PathLike  # what a value is checked against
 
 
 def _how_many(value: Mapping[str, str] | None) -> str:
@@ -34,7 +39,7 @@ class MCPServerStdioParams:
     command: str
     args: list[str] = attrs.field(factory=list[str], repr=False)
     env: Mapping[str, str] | None = attrs.field(default=None, repr=_how_many)
-    cwd: str | Path | None = None
+    cwd: str | AnyPath | None = None
     encoding: str = "utf-8"
     encoding_error_handler: Literal["strict", "ignore", "replace"] = "strict"
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trio_realtime.errors import ServerError
+from trio_realtime.errors import ServerError, UserTypeError
 from trio_realtime.tools.results import tool_output_text
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
-__all__ = ["result_error", "tool_output"]
+__all__ = ["check_result", "result_error", "tool_output"]
+
+
+def check_result(result: Any, label: str) -> None:
+    """Raise UserTypeError unless a server of the application's own gave a result; ``label`` begins the text."""
+    from mcp.types import CallToolResult
+
+    if not isinstance(result, CallToolResult):
+        raise UserTypeError(f"{label} call_tool must give mcp.types.CallToolResult, not {type(result).__name__}")
 
 
 def tool_output(result: CallToolResult, *, structured: bool) -> Any:

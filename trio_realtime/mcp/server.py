@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import abc
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.mcp.approval import ApprovalPolicy, RequireApproval, approval_policy
+from trio_realtime.mcp.block import Block
+from trio_realtime.tools._shape import is_array
+from trio_realtime.tools.guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from trio_realtime.tools.invoke import ToolErrorFunction
 
 if TYPE_CHECKING:
@@ -20,9 +23,8 @@ if TYPE_CHECKING:
 
     from trio_realtime.agent import RealtimeAgent
     from trio_realtime.context import RunContextWrapper
-    from trio_realtime.tools.guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
-__all__ = ["MCPServer", "MCPToolMetaContext", "MCPToolMetaResolver"]
+__all__ = ["MCPServer", "MCPToolMetaContext", "MCPToolMetaResolver", "check_bool", "server_label"]
 
 
 @attrs.frozen
@@ -68,8 +70,10 @@ class MCPServer(abc.ABC):
         tool_output_guardrails: checks of each tool's result.
 
     Raises:
-        UserError: an argument has no good value.
+        UserError: an argument has no good value; of a wrong type: UserTypeError.
     """
+
+    _block: Block | None = None  # a subclass may forget our __init__
 
     def __init__(
         self,
@@ -90,13 +94,16 @@ class MCPServer(abc.ABC):
         }.items():
             if value is not None and not callable(value):
                 raise UserTypeError(f"MCP server: {option} must be a function or None, not {type(value).__name__}")
+        check_bool("use_structured_content", use_structured_content)
+        _check_guardrails("tool_input_guardrails", tool_input_guardrails, ToolInputGuardrail)
+        _check_guardrails("tool_output_guardrails", tool_output_guardrails, ToolOutputGuardrail)
         self.use_structured_content = use_structured_content
         self.approval_policy: ApprovalPolicy = approval_policy(require_approval)
         self.failure_error_function: ToolErrorFunction | NotGiven | None = failure_error_function
         self.tool_meta_resolver: MCPToolMetaResolver | None = tool_meta_resolver
         self.tool_input_guardrails = tool_input_guardrails
         self.tool_output_guardrails = tool_output_guardrails
-        self._entered: AbstractAsyncContextManager[None] | None = None
+        self._block = Block()
 
     @property
     @abc.abstractmethod
@@ -128,8 +135,8 @@ class MCPServer(abc.ABC):
 
     @property
     def entered(self) -> bool:
-        """Whether it is in use: inside of its ``async with`` block."""
-        return self._entered is not None
+        """Whether it is in use: inside of its ``async with`` block, not while it is being entered or left."""
+        return self._block is not None and self._block.entered
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None, None]:
@@ -140,25 +147,44 @@ class MCPServer(abc.ABC):
         """Enter the server.
 
         Raises:
-            UserError: it is in use already.
+            UserError: it is in use already, or a subclass does not call ``super().__init__()``.
             Exception: it cannot be used; for the three that speak MCP RealtimeConnectionError, RealtimeTimeoutError,
                 or ServerError.
         """
-        if self._entered is not None:
-            raise UserError(f"MCP server {self.name!r}: is entered already; agents and sessions can share it")
-        self._entered = lifespan = self.lifespan()
-        try:
-            await lifespan.__aenter__()
-        except BaseException:
-            self._entered = None
-            raise
+        if self._block is None:
+            raise UserError(f"{server_label(self)} does not call super().__init__()")
+        if not isinstance(cast("Any", self.name), str):
+            raise UserTypeError(f"{server_label(self)} the name must be text, not {type(self.name).__name__}")
+        await self._block.enter(self.lifespan, server_label(self))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         """Leave it: shielded, and in bounded time for the three that speak MCP."""
-        lifespan, self._entered = self._entered, None
-        if lifespan is None:
-            raise UserError(f"MCP server {self.name!r}: was not entered")
-        return await lifespan.__aexit__(kind, error, traceback)
+        block = Block() if self._block is None else self._block
+        return await block.leave(server_label(self), kind, error, traceback)
+
+
+def server_label(server: MCPServer) -> str:
+    """Give the beginning of an error's text about a server: with its name, or its class if that does not work."""
+    try:
+        return f"MCP server {server.name!r}:"
+    except Exception:  # noqa: BLE001  a subclass's own
+        return f"MCP server {type(server).__name__}:"
+
+
+def check_bool(name: str, value: Any) -> None:
+    """Raise UserTypeError unless ``value``, which is called ``name``, is a bool."""
+    if not isinstance(value, bool):
+        raise UserTypeError(f"{name}: must be a bool, not {type(value).__name__}")
+
+
+def _check_guardrails(name: str, value: Any, kind: type[Any]) -> None:
+    if value is None:
+        return
+    if not is_array(value):
+        raise UserTypeError(f"{name}: must be a list of {kind.__name__} or None, not {type(value).__name__}")
+    for guardrail in value:
+        if not isinstance(guardrail, kind):
+            raise UserTypeError(f"{name}: must be a list of {kind.__name__}, not of {type(guardrail).__name__}")

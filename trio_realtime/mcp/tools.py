@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,8 +16,9 @@ from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.mcp.approval import needs_approval
 from trio_realtime.mcp.names import prefixed_names
 from trio_realtime.mcp.params import MCPOptions
-from trio_realtime.mcp.results import result_error, tool_output
-from trio_realtime.mcp.server import MCPServer, MCPToolMetaContext
+from trio_realtime.mcp.results import check_result, result_error, tool_output
+from trio_realtime.mcp.server import MCPServer, MCPToolMetaContext, server_label
+from trio_realtime.tools._shape import is_array
 from trio_realtime.tools.context import ToolContext
 from trio_realtime.tools.function_tool import FunctionTool
 from trio_realtime.tools.invoke import ToolErrorFunction, default_tool_error_function
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from trio_realtime.context import RunContextWrapper
 
 __all__ = ["collect_mcp_tools", "mcp_options", "to_function_tool"]
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what the service takes
+_PREFIXES = "mcp_config={'include_server_in_tool_names': True}"
 
 
 def mcp_options(agent: RealtimeAgent[Any]) -> MCPOptions:
@@ -56,7 +61,8 @@ async def collect_mcp_tools(
         Function tools, in the order of the servers and of their lists.
 
     Raises:
-        UserError: something is not a server, was not entered, or two servers have tools of the same name.
+        UserError: something is not a server, was not entered, has a tool of a name that the service does not take, or
+            two servers have tools of the same name; a server does not give tools: UserTypeError.
         Exception: what a server raised; the first that did.
     """
     options = mcp_options(agent)
@@ -66,7 +72,7 @@ async def collect_mcp_tools(
             raise UserTypeError(f"agent {agent.name!r}: mcp_servers are of MCPServer, not {type(server).__name__}")
         if not server.entered:
             raise UserError(
-                f"agent {agent.name!r}: the MCP server {server.name!r} was not entered; "
+                f"agent {agent.name!r}: {server_label(server)} was not entered; "
                 f"run the session inside of 'async with server:'"
             )
         servers.append(server)
@@ -76,6 +82,7 @@ async def collect_mcp_tools(
         names = prefixed_names([(server.name, tool.name) for server, tool in tools], reserved)
     else:
         names = [tool.name for _, tool in tools]
+        _check_names(tools)
         _check_unique(tools)
     return [
         to_function_tool(tool, server, agent, options=options, name=name)
@@ -92,7 +99,7 @@ async def _list_all(
 
     async def ask(index: int, server: MCPServer) -> None:
         try:
-            found[index] = await server.list_tools(context, agent)
+            found[index] = _checked(await server.list_tools(context, agent), server)
         except Exception as error:  # noqa: BLE001  raised below, in no group
             failures.append(error)
             nursery.cancel_scope.cancel(reason="another MCP server failed")
@@ -108,6 +115,28 @@ async def _list_all(
     return found
 
 
+def _checked(listed: Any, server: MCPServer) -> list[Tool]:
+    """What a server of the application's own has listed might be anything."""
+    from mcp.types import Tool
+
+    if not is_array(listed):
+        raise UserTypeError(f"{server_label(server)} list_tools must give a list, not {type(listed).__name__}")
+    for tool in listed:
+        if not isinstance(tool, Tool):
+            kind = type(tool).__name__
+            raise UserTypeError(f"{server_label(server)} list_tools must give a list of mcp.types.Tool, not of {kind}")
+    return list(listed)
+
+
+def _check_names(tools: Iterable[tuple[MCPServer, Tool]]) -> None:
+    if bad := [(server, tool) for server, tool in tools if not _NAME.fullmatch(tool.name)]:
+        names = ", ".join(f"{tool.name!r} of {server.name!r}" for server, tool in bad)
+        raise UserError(
+            f"tool names are 1 to 64 letters, digits, '_' or '-' (ASCII); these of MCP servers are not: {names}; "
+            f"{_PREFIXES} makes such names of them"
+        )
+
+
 def _check_unique(tools: Iterable[tuple[MCPServer, Tool]]) -> None:
     servers: dict[str, list[str]] = {}
     for server, tool in tools:
@@ -115,8 +144,7 @@ def _check_unique(tools: Iterable[tuple[MCPServer, Tool]]) -> None:
     if twice := {name: where for name, where in servers.items() if len(where) > 1}:
         names = "; ".join(f"{name!r}: {', '.join(where)}" for name, where in twice.items())
         raise UserError(
-            f"MCP servers have tools of the same name ({names}); "
-            "mcp_config={'include_server_in_tool_names': True} puts the server's name in front"
+            f"MCP servers have tools of the same name ({names}); {_PREFIXES} puts the server's name in front"
         )
 
 
@@ -200,6 +228,7 @@ class _Call:
             result = await self.server.call_tool(name, given)
         else:
             result = await self.server.call_tool(name, given, meta)
+        check_result(result, server_label(self.server))
         if isinstance(cast("Any", context), ToolContext):
             context.error = result_error(result, name)
         return tool_output(result, structured=self.server.use_structured_content)

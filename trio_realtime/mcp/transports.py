@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-from trio_realtime.errors import AgentsException, RealtimeConnectionError, ServerError, UserError
+from trio_realtime.errors import AgentsException, RealtimeConnectionError, ServerError, UserError, UserTypeError
 from trio_realtime.mcp.client import ClientMCPServer
+from trio_realtime.mcp.param_checks import as_seconds, check_http, check_stdio
 from trio_realtime.mcp.params import MCPServerSseParams, MCPServerStdioParams, MCPServerStreamableHttpParams
 
 if TYPE_CHECKING:
@@ -41,11 +42,14 @@ class MCPServerStdio(ClientMCPServer[MCPServerStdioParams]):
             command=params.command,
             args=list(params.args),
             env=None if params.env is None else dict(params.env),
-            cwd=params.cwd,
+            cwd=None if params.cwd is None else os.fspath(params.cwd),
             encoding=params.encoding,
             encoding_error_handler=params.encoding_error_handler,
         )
         return stdio_client(parameters, errlog=cast("TextIO", _stderr()))
+
+    def _check_params(self) -> None:
+        check_stdio(self.params)
 
     def _where(self) -> str:
         return f"stdio: {Path(self.params.command).name}"
@@ -67,10 +71,13 @@ class MCPServerSse(ClientMCPServer[MCPServerSseParams]):
 
         return sse_client(
             params.url,
-            timeout=_as_seconds(params.timeout),
-            sse_read_timeout=_as_seconds(params.sse_read_timeout),
+            timeout=as_seconds(params.timeout),
+            sse_read_timeout=as_seconds(params.sse_read_timeout),
             httpx_client_factory=client,
         )
+
+    def _check_params(self) -> None:
+        check_http(self.params)
 
     def _where(self) -> str:
         return f"sse: {_address(self.params.url)}"
@@ -93,9 +100,6 @@ class MCPServerStreamableHttp(ClientMCPServer[MCPServerStreamableHttpParams]):
         """Give the SDK's transport: a request for each message."""
         from mcp.client.streamable_http import streamable_http_client
 
-        if self.params.ignore_initialized_notification_failure:
-            message = "params.ignore_initialized_notification_failure: the MCP SDK does not tell of such a failure"
-            raise UserError(message)
         self._session_id = self._refused = None
 
         async def note(response: httpx2.Response) -> None:
@@ -117,35 +121,35 @@ class MCPServerStreamableHttp(ClientMCPServer[MCPServerStreamableHttpParams]):
         reason = f"HTTP {self._refused}"
         return RealtimeConnectionError(f"MCP server {self.name!r}: connecting failed: {reason}", reason=reason)
 
+    def _check_params(self) -> None:
+        check_http(self.params)
+        if self.params.ignore_initialized_notification_failure:
+            message = "params.ignore_initialized_notification_failure: the MCP SDK does not tell of such a failure"
+            raise UserError(message)
+
     def _where(self) -> str:
         return f"streamable_http: {_address(self.params.url)}"
 
 
 def _address(url: str) -> str:
-    """Give an address without what may be secret in it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "?"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _as_seconds(value: float | timedelta) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+    """Give scheme, host and port of an address; paths hold keys too."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _http_client(params: MCPServerSseParams) -> httpx2.AsyncClient:
     import httpx2
 
-    timeout = httpx2.Timeout(_as_seconds(params.timeout), read=_as_seconds(params.sse_read_timeout))
+    timeout = httpx2.Timeout(as_seconds(params.timeout), read=as_seconds(params.sse_read_timeout))
     headers = None if params.headers is None else dict(params.headers)
     factory: Any = params.httpx_client_factory or httpx2.AsyncClient
     try:
         client: Any = factory(headers=headers, timeout=timeout, auth=params.auth)
-    except TypeError as error:
-        raise UserError(f"params: the HTTP client cannot be made: {error}") from None
+    except Exception as error:  # noqa: BLE001  its text may hold what it was given
+        raise UserError(f"params: the HTTP client cannot be made ({type(error).__name__})") from None
     if not isinstance(client, httpx2.AsyncClient):
-        raise UserError(f"params.httpx_client_factory: must give an httpx2.AsyncClient, not {type(client).__name__}")
+        kind = type(client).__name__
+        raise UserTypeError(f"params.httpx_client_factory: must give an httpx2.AsyncClient, not {kind}")
     return client
 
 
