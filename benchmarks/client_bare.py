@@ -60,18 +60,20 @@ def _until_ends(sock: socket.socket, buffer: bytearray, answers: int) -> None:
 
 def _receive(given: Mapping[str, Any]) -> dict[str, Any]:
     buffer = bytearray(_CHUNK)
-    with connect(given["url"]) as sock:
-        sock.sendall(_GO)
-        _until_ends(sock, buffer, given["warm_answers"])
-        cpu, clock = cpu_seconds(), time.perf_counter()
-        sock.sendall(_GO)
-        _until_ends(sock, buffer, given["answers"])
-        cpu, clock = cpu_seconds() - cpu, time.perf_counter() - clock
-    frames = given["frames"]
+    cpu = clock = 0.0
+    for _ in range(given["sessions"]):
+        with connect(given["url"]) as sock:
+            sock.sendall(_GO)
+            _until_ends(sock, buffer, given["warm_answers"])
+            cpu, clock = cpu - cpu_seconds(), clock - time.perf_counter()
+            sock.sendall(_GO)
+            _until_ends(sock, buffer, given["answers"])
+            cpu, clock = cpu + cpu_seconds(), clock + time.perf_counter()
+    frames = given["frames"] * given["sessions"]
     return {
         "cpu_us_per_frame": cpu / frames * 1e6,
         "frames_per_s": frames / clock,
-        "mb_per_s": given["bytes"] / clock / 1e6,
+        "mb_per_s": given["bytes"] * given["sessions"] / clock / 1e6,
         "errors": 0,
     }
 

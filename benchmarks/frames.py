@@ -1,8 +1,8 @@
 """The server events that the load generator sends, encoded beforehand as WebSocket frames.
 
 A *block* is many frames in one bytes object. Wherever an id stands, the block has :data:`NUMBER`, eight characters that
-:func:`numbered` replaces by a turn's number: one pass over the block gives a new turn with ids of its own, so that the
-generator spends well under a microsecond on a frame. Stamps (:class:`Stamped`) work the same way, with a clock.
+a turn's number is put: one pass over the block gives a new turn with ids of its own, so that the generator spends well
+under a microsecond on a frame. Stamps (:class:`Stamped`) work the same way, with a clock.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -20,6 +21,7 @@ __all__ = [
     "STREAMS",
     "Numbering",
     "Stamped",
+    "Template",
     "audio_stamp",
     "block",
     "frame",
@@ -244,10 +246,28 @@ def block(payloads: Iterable[bytes]) -> bytes:
     return b"".join(map(frame, payloads))
 
 
+class Template:
+    """A block of which many turns are made: what lies between the ids is only copied."""
+
+    def __init__(self, template: bytes) -> None:
+        self._parts = re.split(f"({NUMBER}|{_PREVIOUS})".encode(), template)
+        self._is_number = [part == NUMBER.encode() for part in self._parts[1::2]]
+        self.size = len(template)
+
+    def numbered(self, number: int) -> bytes:
+        """Give the block as :func:`numbered` does."""
+        this, before = _digits(number), _digits(number - 1)
+        self._parts[1::2] = [this if is_number else before for is_number in self._is_number]
+        return b"".join(self._parts)
+
+
+def _digits(number: int) -> bytes:
+    return b"%08d" % (number % 10 ** len(NUMBER))
+
+
 def numbered(template: bytes, number: int) -> bytes:
     """Give a block with the number of its turn. What comes before turn 0 is an item that the client never saw."""
-    before = (number - 1) % 10 ** len(NUMBER)
-    return template.replace(NUMBER.encode(), b"%08d" % number).replace(_PREVIOUS.encode(), b"%08d" % before)
+    return template.replace(NUMBER.encode(), _digits(number)).replace(_PREVIOUS.encode(), _digits(number - 1))
 
 
 class Stamped:

@@ -77,18 +77,20 @@ class Benchmark:
 
 
 def _receive(*, quick: bool) -> Benchmark:
-    answers = {"mixed": 50, "300 B": 60, "20 KB": 20} if quick else {"mixed": 400, "300 B": 600, "20 KB": 150}
+    sessions = {"mixed": 2, "300 B": 2, "20 KB": 1} if quick else {"mixed": 10, "300 B": 15, "20 KB": 5}
+    count = 30
     cases: list[Case] = []
-    for name, count in answers.items():
+    for name, number in sessions.items():
         payloads = response_stream(name)
         given = {
-            "warm_answers": 10,
+            "sessions": number,
+            "warm_answers": 5,
             "answers": count,
             "frames": count * len(payloads),
             "bytes": count * len(block(payloads)),
             "audio_frames": count * sum(size > 0 for size in STREAMS[name]),
         }
-        script = {"script": "receive", "stream": name, "batches": f"10,{count}"}
+        script = {"script": "receive", "stream": name, "batches": f"5,{count}"}
         cases.append(Case(name=name, workload="receive", script=script, given=given))
     return Benchmark(
         name="receive",

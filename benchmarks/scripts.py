@@ -15,6 +15,7 @@ from benchmarks.frames import (
     BYTES_PER_MS,
     Numbering,
     Stamped,
+    Template,
     block,
     numbered,
     response_begin,
@@ -38,17 +39,17 @@ Parameters: TypeAlias = Mapping[str, str]
 _CHUNK: Final = 256 * 1024
 
 
-def _flood(template: bytes, first: int, count: int) -> Batch:
+def _flood(template: Template, first: int, count: int) -> Batch:
     """Give ``count`` turns as fast as they are taken, in large chunks."""
-    together = max(1, _CHUNK // len(template))
+    together = max(1, _CHUNK // template.size)
     for start in range(first, first + count, together):
         stop = min(start + together, first + count)
-        yield b"".join(numbered(template, number) for number in range(start, stop))
+        yield b"".join(template.numbered(number) for number in range(start, stop))
 
 
 def receive(parameters: Parameters) -> Script:
     """``stream``: which of ``frames.STREAMS``; ``batches``: how many answers each go gives, "20,200" say."""
-    template = block(response_stream(parameters.get("stream", "mixed")))
+    template = Template(block(response_stream(parameters.get("stream", "mixed"))))
     batches = [int(count) for count in parameters.get("batches", "100").split(",")]
 
     def batch(index: int) -> Batch:
@@ -60,7 +61,7 @@ def receive(parameters: Parameters) -> Script:
 
 def turns(parameters: Parameters) -> Script:
     """``turns``: short spoken turns that each go gives."""
-    template, count = block(voice_turn()), int(parameters.get("turns", "100"))
+    template, count = Template(block(voice_turn())), int(parameters.get("turns", "100"))
     return lambda index: _flood(template, index * count, count)
 
 

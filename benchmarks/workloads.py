@@ -49,8 +49,7 @@ Workload: TypeAlias = Callable[[Kit, Mapping[str, Any]], Awaitable[Numbers]]
 class _Reader:
     """An application that looks at each event and uses the audio."""
 
-    def __init__(self, kit: Kit, session: Any) -> None:
-        self._kit = kit
+    def __init__(self, session: Any) -> None:
         self._session = session
         self.events = self.audio_bytes = self.audio_events = self.errors = 0
 
@@ -77,24 +76,31 @@ def _dropped(session: Any) -> int:
 
 
 async def receive(kit: Kit, given: Mapping[str, Any]) -> Numbers:
-    """Read a stream as fast as it comes. ``frames``, ``warm_answers`` and ``answers``: as the script sends them."""
-    async with kit.session(given["url"]) as session:
-        reader = _Reader(kit, session)
-        await session.send_audio(GO)
-        await reader.until_ends(given["warm_answers"])
-        cpu, clock, audio = cpu_seconds(), time.perf_counter(), reader.audio_events
-        await session.send_audio(GO)
-        await reader.until_ends(given["answers"])
-        cpu, clock, audio = cpu_seconds() - cpu, time.perf_counter() - clock, reader.audio_events - audio
-        frames = given["frames"]
-        return {
-            "cpu_us_per_frame": cpu / frames * 1e6,
-            "frames_per_s": frames / clock,
-            "mb_per_s": given["bytes"] / clock / 1e6,
-            "audio_lost": given["audio_frames"] - audio,
-            "dropped": _dropped(session),
-            "errors": reader.errors,
-        }
+    """Read a stream as fast as it comes, in several sessions, so that the conversation's length plays no part.
+
+    ``frames``, ``bytes``, ``audio_frames``, ``warm_answers`` and ``answers``: as the script sends them in each session.
+    """
+    cpu = clock = 0.0
+    audio = errors = dropped = 0
+    for _ in range(given["sessions"]):
+        async with kit.session(given["url"]) as session:
+            reader = _Reader(session)
+            await session.send_audio(GO)
+            await reader.until_ends(given["warm_answers"])
+            cpu, clock, audio = cpu - cpu_seconds(), clock - time.perf_counter(), audio - reader.audio_events
+            await session.send_audio(GO)
+            await reader.until_ends(given["answers"])
+            cpu, clock, audio = cpu + cpu_seconds(), clock + time.perf_counter(), audio + reader.audio_events
+            errors, dropped = errors + reader.errors, dropped + _dropped(session)
+    frames = given["frames"] * given["sessions"]
+    return {
+        "cpu_us_per_frame": cpu / frames * 1e6,
+        "frames_per_s": frames / clock,
+        "mb_per_s": given["bytes"] * given["sessions"] / clock / 1e6,
+        "audio_lost": given["audio_frames"] * given["sessions"] - audio,
+        "dropped": dropped,
+        "errors": errors,
+    }
 
 
 async def growth(kit: Kit, given: Mapping[str, Any]) -> Numbers:
@@ -103,9 +109,9 @@ async def growth(kit: Kit, given: Mapping[str, Any]) -> Numbers:
     memory: list[float] = []
     async with kit.session(given["warm_url"]) as session:
         await session.send_audio(GO)
-        await _Reader(kit, session).until_ends(given["warm_turns"])
+        await _Reader(session).until_ends(given["warm_turns"])
     async with kit.session(given["url"]) as session:
-        reader = _Reader(kit, session)
+        reader = _Reader(session)
         for _ in range(given["parts"]):
             cpu = cpu_seconds()
             await session.send_audio(GO)
@@ -286,7 +292,7 @@ async def stall(kit: Kit, given: Mapping[str, Any]) -> Numbers:
                 break
         await kit.sleep(given["seconds"])
         stalled, peak = rss_mb(), peak_mb()
-        reader = _Reader(kit, session)
+        reader = _Reader(session)
         await reader.until_ends(given["answers"])
         return {
             "rss_mb": stalled - before,

@@ -15,6 +15,7 @@ from benchmarks.frames import (
     STREAMS,
     Numbering,
     Stamped,
+    Template,
     audio_stamp,
     block,
     frame,
@@ -105,3 +106,11 @@ def test_stamps_come_back(clock):
 @pytest.mark.parametrize("delta", ["", "words", "12", "1" * 21, "x" * 20])
 def test_words_that_are_no_stamp(delta):
     assert text_stamp(delta) == 0
+
+
+@pytest.mark.parametrize("number", [0, 1, 12_345_678])
+def test_a_template_gives_the_same_as_replacing(number):
+    whole = block(voice_turn())
+    template = Template(whole)
+    assert template.numbered(3) != template.numbered(number) == numbered(whole, number)
+    assert template.size == len(template.numbered(number))
