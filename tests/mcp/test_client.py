@@ -541,13 +541,16 @@ async def test_the_end_of_an_older_connection_is_not_that_of_the_newer(autojump_
     link = Link(Short, connect_seconds=10)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.run)
-        await link.get()
-        ends[0]()
-        assert not link.connected
-        client = await link.get()
-        ends[0]()
-        assert await link.get() is client
-        link.leave()
+        try:
+            await link.get()
+            ends[0]()
+            assert not link.connected
+            client = await link.get()
+            ends[0]()
+            assert link.connected
+            assert await link.get() is client
+        finally:
+            link.leave()
 
 
 async def test_left_in_the_moment_of_being_connected(autojump_clock) -> None:
