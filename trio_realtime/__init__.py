@@ -46,6 +46,7 @@ from trio_realtime.config import ReconnectPolicy as ReconnectPolicy
 from trio_realtime.config import Timeouts as Timeouts
 from trio_realtime.config import ToolErrorFormatter as ToolErrorFormatter
 from trio_realtime.context import RunContextWrapper as RunContextWrapper
+from trio_realtime.core.latencies import LatencyStatistics as LatencyStatistics
 from trio_realtime.dialect import Dialect as Dialect
 from trio_realtime.errors import AgentsException as AgentsException
 from trio_realtime.errors import CallRequestRefused as CallRequestRefused
@@ -276,6 +277,7 @@ __all__ = [
     "InputTokensDetails",
     "InternalError",
     "ItemStatus",
+    "LatencyStatistics",
     "Limits",
     "LiveModel",
     "MCPApprovalRequest",

@@ -18,6 +18,7 @@ from trio_realtime.config import (
     RealtimeUserInput,
 )
 from trio_realtime.context import RunContextWrapper
+from trio_realtime.core.latencies import LatencyStatistics
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.events import RealtimeSessionEvent
 from trio_realtime.ids import new_id
@@ -59,6 +60,9 @@ class SessionStatistics:
         purged_events: audio that was removed by interruptions.
         running_tools: calls that have no output yet.
         reconnects: connections made after the first.
+        delivery: seconds from the socket to the application, of audio.
+        first_audio: seconds from the end of the user's speech, as turn detection tells it, to the first audio.
+        tools: seconds from a tool call to its output on its way, waiting for a person included.
     """
 
     events: int = 0
@@ -71,6 +75,9 @@ class SessionStatistics:
     purged_events: int = 0
     running_tools: int = 0
     reconnects: int = 0
+    delivery: LatencyStatistics = attrs.Factory(LatencyStatistics)
+    first_audio: LatencyStatistics = attrs.Factory(LatencyStatistics)
+    tools: LatencyStatistics = attrs.Factory(LatencyStatistics)
 
 
 class LiveModel:
@@ -250,6 +257,9 @@ class RealtimeSession(Generic[TContext]):
             dropped_ms=buffer.dropped_ms,
             purged_events=buffer.purged_events,
             running_tools=hub.ledger.running(),
+            delivery=hub.latencies.delivery,
+            first_audio=hub.latencies.first_audio,
+            tools=hub.latencies.tools,
         )
 
     # -- speaking ----------------------------------------------------------------------------------------------------

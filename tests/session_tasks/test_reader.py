@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, get_args
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -23,6 +24,7 @@ from tests.session_tasks.support import (
     scripted_session,
     words,
 )
+from tests.session_tasks.test_tool_runner import plain
 from trio_realtime import (
     ConfigRejected,
     InternalError,
@@ -166,6 +168,23 @@ async def test_a_follow_up_is_sent(autojump_clock: Any) -> None:
         follow_up = RealtimeModelSendUserInput(user_input="x")
         await model.emit(m.RealtimeModelFollowUpEvent(event=follow_up))
         assert model.sent_events == [follow_up]
+
+
+async def test_how_long_the_stages_take(autojump_clock: Any) -> None:
+    async with scripted_session(agent=RealtimeAgent("A", tools=[plain])) as (session, model):
+        received_at = trio.current_time()
+        await model.emit(m.RealtimeModelSpeechStoppedEvent(item_id="u", audio_end_ms=1, received_at=received_at))
+        await trio.sleep(1)
+        heard = attrs.evolve(audio(), received_at=trio.current_time())
+        await model.emit(begin(), heard, attrs.evolve(call("plain"), received_at=trio.current_time()))
+        await trio.sleep(2)
+        async for event in session:
+            if event.type == "audio":
+                break
+        statistics = session.statistics()
+        assert statistics.first_audio.last == 1
+        assert statistics.delivery.last == 2
+        assert (statistics.tools.count, statistics.tools.last) == (1, 0)
 
 
 # -- interruptions -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from trio_realtime.context import RunContextWrapper
 from trio_realtime.core.conversation import Conversation
 from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
 from trio_realtime.core.gate import TranscriptGate
+from trio_realtime.core.latencies import Latencies
 from trio_realtime.core.playback import Playback
 from trio_realtime.core.tool_calls import ToolCallLedger
 from trio_realtime.errors import ConfigRejected, SessionClosed, SlowConsumer
@@ -96,6 +97,7 @@ class SessionHub:
         self.gate: TranscriptGate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)
         self.ledger: ToolCallLedger = ToolCallLedger()
         self.responses: ResponseBook = ResponseBook()
+        self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
         self.outbox: Outbox = Outbox()
         self.hooks: HookRunner = HookRunner(self)
@@ -138,6 +140,7 @@ class SessionHub:
 
     def _given(self, event: RealtimeAudio, now: float) -> None:
         length = self.playback.format.duration_ms(len(event.audio.data))
+        self.latencies.audio_given(event.received_at, now)
         self.playback.given(event.item_id, event.content_index, length, now)
 
     def _seen(self) -> None:

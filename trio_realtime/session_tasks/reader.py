@@ -144,6 +144,7 @@ class ModelEventHandler:
         hub = self._hub
         if hub.responses.is_silenced(event.response_id):
             return
+        hub.latencies.audio_received(event.received_at)
         size = len(event.data)
         length = hub.playback.received(event.response_id, event.item_id, event.content_index, size)
         hub.publish(
@@ -233,6 +234,7 @@ class ModelEventHandler:
     def _speech_started(self, event: RealtimeModelSpeechStartedEvent) -> None:
         hub = self._hub
         hub.guardrails.user_turn()
+        hub.latencies.user_speaks()
         if event.interrupts:
             command = hub.interrupt(cancel=False)  # the server has cancelled already
             if command.truncations:
@@ -243,6 +245,7 @@ class ModelEventHandler:
         hub.publish(started)
 
     def _speech_stopped(self, event: RealtimeModelSpeechStoppedEvent) -> None:
+        self._hub.latencies.user_stopped(event.received_at)
         stopped = RealtimeUserSpeechStopped(
             info=self._hub.info, item_id=event.item_id, audio_end_ms=event.audio_end_ms, received_at=event.received_at
         )

@@ -280,6 +280,7 @@ class ToolRunner:
             await hub.outbox.send_and_wait(output)
         else:
             await hub.outbox.send(output)
+        hub.latencies.tool_answered(event.received_at, trio.current_time())
         if not last and hub.ledger.answer(event.call_id, respond=answer.respond):  # it has become so meanwhile
             self.go_on()
         elif not last and event.response_id and self._nursery is not None:
