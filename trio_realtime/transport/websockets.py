@@ -50,8 +50,8 @@ def connect(request: WireRequest) -> AbstractAsyncContextManager[Wire]:
 def compressed(request: WireRequest) -> AbstractAsyncContextManager[Wire]:
     """Open a wire as :func:`connect` does, and offer compression (permessage-deflate, RFC 7692).
 
-    It saves about two thirds of the bytes of a conversation and costs a multiple of the time: audio in base64 hardly
-    gets smaller than the audio itself. Worth it on a slow or an expensive line only. ``max_size`` counts the bytes of
+    It saves bytes, fewer than one would hope, for base64 of audio is mostly noise to it, and it costs a multiple of the
+    time: worth it on a slow or an expensive line only. ``max_size`` counts the bytes of
     the message, not of what came over the line.
 
     Args:
