@@ -53,13 +53,11 @@ class Unframer:
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come from the socket."""
-        if self._skip:
-            skipped = min(self._skip, len(data))
-            self._skip -= skipped
-            data = data[skipped:]
-        if self._rest:
+        place = min(self._skip, len(data))
+        self._skip -= place
+        if self._rest:  # then there was nothing to skip
             data = self._rest + data
-        place, end = 0, len(data)
+        end = len(data)
         while end - place >= 2:
             opcode, size, head = data[place] & 0x0F, data[place + 1] & 0x7F, 6
             if size == 126:
