@@ -232,17 +232,18 @@ class StreamWire(Wire):
             # While closing this is noise.
             self._end(Ending.lost("the WebSocket layer failed", cause=found[0]))
             return
+        refusal = self._answer.refusal() if self._answer is not None else None
         for leaf in found:
             if isinstance(leaf, AgentsException):
                 self.failure = leaf
                 return
             status = self._refused_with(leaf)
-            if status is not None:
-                refusal = self._answer.refusal() if self._answer is not None else None
-                self.failure = refusal or rejection(status, (), b"")
-                return
-        self.failure = RealtimeConnectionError(self._invalid)
-        self.failure.__cause__ = found[0]
+            if refusal is None and status is not None:
+                refusal = rejection(status, (), b"")
+        # With a status that refuses it does not matter what the library makes of the rest.
+        self.failure = refusal or RealtimeConnectionError(self._invalid)
+        if refusal is None:
+            self.failure.__cause__ = found[0]
 
 
 def running(wire: StreamWire) -> AbstractAsyncContextManager[None]:
