@@ -51,8 +51,8 @@ def compressed(request: WireRequest) -> AbstractAsyncContextManager[Wire]:
     """Open a wire as :func:`connect` does, and offer compression (permessage-deflate, RFC 7692).
 
     It saves bytes, fewer than one would hope, for base64 of audio is mostly noise to it, and it costs a multiple of the
-    time: worth it on a slow or an expensive line only. ``max_size`` counts the bytes of
-    the message, not of what came over the line.
+    time: worth it on a slow or an expensive line only. ``max_size`` counts the bytes of the message, not of what came
+    over the line.
 
     Args:
         request: where to, with which headers, limits and deadlines.
