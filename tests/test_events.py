@@ -84,7 +84,9 @@ class TestEveryEvent:
     def test_is_told_apart_by_its_type(self, cls):
         field = attrs.fields_dict(cls)["type"]
         hints = typing.get_type_hints(
-            cls, vars(events) | dict.fromkeys(["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult"], list)
+            cls,
+            vars(events)
+            | dict.fromkeys(["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult"], list),
         )
         assert typing.get_args(hints["type"]) == (field.default,)
         assert sum(attrs.fields_dict(other)["type"].default == field.default for other in CLASSES) == 1

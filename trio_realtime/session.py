@@ -282,6 +282,9 @@ class RealtimeSession(Generic[TContext]):
     async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Append audio to the input buffer. Waits while the connection takes no data.
 
+        Small pieces are only handed over, up to 64 KiB of them, and go out together; each call is a checkpoint for
+        cancellation, and other tasks get a turn at least every 16 calls. When cancelled, nothing of it is sent.
+
         Args:
             audio: bytes in the session's input format (16 bit PCM at 24 kHz unless configured otherwise).
             commit: make a user item of the buffer afterwards; no response is asked for.
@@ -294,7 +297,10 @@ class RealtimeSession(Generic[TContext]):
         if not isinstance(given, (bytes, bytearray, memoryview)):
             raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
         _require_entered(self._hub)
-        await self._hub.outbox.send(RealtimeModelSendAudio(audio=bytes(audio), commit=commit))
+        if commit:
+            await self._hub.outbox.send(RealtimeModelSendAudio(audio=bytes(audio), commit=True))
+        else:
+            await self._hub.outbox.send_audio(bytes(audio))
 
     async def commit_audio(self, *, respond: bool = True) -> None:
         """Make a user item of the input buffer, for turns without turn detection.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,6 +49,11 @@ class FakeConnection(RealtimeConnection):
         self.close_error: Exception | None = None
         self.close_hangs = False
         self.closed = 0
+        self.bursts: list[int] = []
+
+    async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
+        self.bursts.append(len(events))
+        await super().send_events(events)
 
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
         await self.open.wait()

@@ -15,18 +15,22 @@ from trio_realtime.model_inputs import (
     RealtimeModelSendInterrupt,
     RealtimeModelSendUserInput,
 )
-from trio_realtime.session_tasks.writer import Outbox
 
 
 def message(text: str = "x") -> RealtimeModelSendUserInput:
     return RealtimeModelSendUserInput(user_input=text)
 
 
+BIG = bytes(64 * 1024)
+
+
 async def test_a_blocked_connection_holds_senders_up(autojump_clock: Any) -> None:
     model = FakeModel()
     async with await make(model) as session, trio.open_nursery() as nursery:
         model.connection.open = trio.Event()
-        await session.send_audio(b"1")  # taken by the writer, which is stuck with it
+        await session.send_audio(b"1")
+        await wait_all_tasks_blocked()  # taken by the writer, which is stuck with it
+        await session.send_audio(BIG)  # waits in the outbox
         times: list[float] = []
 
         async def send() -> None:
@@ -39,7 +43,7 @@ async def test_a_blocked_connection_holds_senders_up(autojump_clock: Any) -> Non
         model.connection.open.set()
         await wait_all_tasks_blocked()
         assert times == [3]
-        assert [event.audio for event in model.connection.sent] == [b"1", b"2"]
+        assert [event.audio for event in model.connection.sent] == [b"1", BIG, b"2"]
 
 
 async def test_a_cancelled_sender_sent_nothing(autojump_clock: Any) -> None:
@@ -47,23 +51,52 @@ async def test_a_cancelled_sender_sent_nothing(autojump_clock: Any) -> None:
     async with await make(model) as session:
         model.connection.open = trio.Event()
         await session.send_audio(b"1")
-        with trio.move_on_after(1) as scope:
-            await session.send_audio(b"2")
-        assert scope.cancelled_caught
-        model.connection.open.set()
-        await session.send_audio(b"3")
         await wait_all_tasks_blocked()
-        assert [event.audio for event in model.connection.sent] == [b"1", b"3"]
+        await session.send_audio(BIG)
+        for send in (session.send_audio(b"2"), session.send_message("no"), session.send_audio(b"3", commit=True)):
+            with trio.move_on_after(1) as scope:
+                await send
+            assert scope.cancelled_caught
+        model.connection.open.set()
+        await session.send_audio(b"4")
+        await wait_all_tasks_blocked()
+        assert [event.audio for event in model.connection.sent] == [b"1", BIG, b"4"]
+
+
+async def test_audio_that_waits_goes_out_together(autojump_clock: Any) -> None:
+    model = FakeModel()
+    async with await make(model) as session, trio.open_nursery() as nursery:
+        model.connection.open = trio.Event()
+        await session.send_audio(b"1")
+        await wait_all_tasks_blocked()
+        for piece in (b"2", b"3", b"4"):
+            await session.send_audio(piece)
+        nursery.start_soon(session.send_message, "then")
+        await wait_all_tasks_blocked()
+        await session.send_audio(b"5")
+        model.connection.open.set()
+        await wait_all_tasks_blocked()
+        kinds_sent = [getattr(event, "audio", "message") for event in model.connection.sent]
+        assert kinds_sent == [b"1", b"2", b"3", b"4", "message", b"5"]
+        assert model.connection.bursts == [3]
+
+
+async def test_what_was_handed_over_is_sent_before_the_end(autojump_clock: Any) -> None:
+    model = FakeModel()
+    async with await make(model) as session:
+        for piece in (b"1", b"2", b"3"):
+            await session.send_audio(piece)
+    assert [event.audio for event in model.connection.sent] == [b"1", b"2", b"3"]
 
 
 async def test_an_interruption_goes_first(autojump_clock: Any) -> None:
     model = FakeModel()
-    async with await make(model) as session, trio.open_nursery() as nursery:
+    async with await make(model) as session:
         await model.connection.put(begin(), audio())
         model.connection.open = trio.Event()
         await session.send_audio(b"1")
-        nursery.start_soon(session.send_audio, b"2")
         await wait_all_tasks_blocked()
+        await session.send_audio(b"2")
         await session.interrupt()
         model.connection.open.set()
         await wait_all_tasks_blocked()
@@ -178,32 +211,3 @@ async def test_time_makes_events(autojump_clock: Any) -> None:
         await trio.sleep(2)
         assert kinds(now(session)) == ["dtmf"]
         del connection_events
-
-
-async def test_outbox_after_its_end() -> None:
-    outbox = Outbox()
-    outbox.finish()
-    outbox.finish()
-    outbox.send_first(message())
-    with pytest.raises(SessionClosed):
-        await outbox.send(message())
-    outbox.close(ValueError("why"))
-    outbox.close(None)  # the first cause counts
-    with pytest.raises(SessionClosed) as caught:
-        await outbox.send_and_wait(message())
-    assert isinstance(caught.value.__cause__, ValueError)
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        await outbox.send(message())
-    assert scope.cancelled_caught
-
-
-async def test_outbox_gives_what_may_not_wait_also_after_its_end() -> None:
-    outbox = Outbox()
-    outbox.send_first(message("first"))
-    outbox.finish()
-    command = await outbox.next(inf)
-    assert command is not None
-    assert command.event == message("first")
-    with pytest.raises(trio.EndOfChannel):
-        await outbox.next(inf)

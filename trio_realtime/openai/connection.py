@@ -65,12 +65,26 @@ class OpenAIRealtimeConnection(RealtimeConnection):
             RealtimeConnectionError: the connection has ended.
             RealtimeTimeoutError: the server accepts no data (name ``"send"``).
         """
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         out = self._protocol.send(event, trio.current_time())
         self._caused += out.events
+        if out.frames:
+            with trio.CancelScope(shield=True):  # bounded by the wire's send_timeout
+                for frame in out.frames:
+                    await self._wire.send(frame)
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
+        """Send ``events`` in one write, if the wire can. As :meth:`send_event` otherwise."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        now, frames = trio.current_time(), list[str | bytes]()
+        for event in events:
+            out = self._protocol.send(event, now)
+            self._caused += out.events
+            frames += out.frames
         with trio.CancelScope(shield=True):  # bounded by the wire's send_timeout
-            for frame in out.frames:
-                await self._wire.send(frame)
+            await self._wire.send_many(frames)
 
     async def __anext__(self) -> RealtimeModelEvent:
         """Give the next event. A checkpoint; a cancellation loses nothing.

@@ -32,9 +32,9 @@ from trio_realtime.events import (
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt
 from trio_realtime.session_tasks.hook_runner import HookRunner
+from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import ResponseBook
 from trio_realtime.session_tasks.streams import Delivery, EventStream
-from trio_realtime.session_tasks.writer import Outbox
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import TypeAlias
@@ -99,6 +99,11 @@ class Wire(ABC):
                 (``"heartbeat"``); the wire is dead from then on.
             UserError: the message cannot be sent as UTF-8 text; the wire lives.
         """
+
+    async def send_many(self, messages: Sequence[str | bytes]) -> None:
+        """Send text messages in order; as :meth:`send` for each, but a cancellation may leave the later ones unsent."""
+        for message in messages:
+            await self.send(message)
 
     @abstractmethod
     async def receive(self) -> str | bytes:

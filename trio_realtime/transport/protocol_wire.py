@@ -7,6 +7,7 @@ a cancel scope nor a task of its own.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import trio
 from websockets.client import ClientProtocol
@@ -56,7 +57,11 @@ class ProtocolWire(StreamWire):
 
     async def send(self, message: str | bytes) -> None:
         """See :meth:`Wire.send`."""
-        data = as_utf8(message)
+        await self.send_many((message,))
+
+    async def send_many(self, messages: Sequence[str | bytes]) -> None:
+        """See :meth:`Wire.send_many`; they go out in one write."""
+        texts = [as_utf8(message) for message in messages]
         proxy = self._proxy
         await trio.lowlevel.checkpoint_if_cancelled()
         if proxy.crowded:
@@ -67,9 +72,10 @@ class ProtocolWire(StreamWire):
         if self._inbox.ending is not None:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise self._inbox.ending.error()
-        self._protocol.send_text(data)
+        for text in texts:
+            self._protocol.send_text(text)
+        self._messages_sent += len(texts)
         self._hand_over()
-        self._messages_sent += 1
         # Behind the message, so that the writer runs in the same round; shielded, because the message is on its way.
         await trio.lowlevel.cancel_shielded_checkpoint()
 
@@ -176,6 +182,6 @@ class ProtocolWire(StreamWire):
         await self._pumped.wait()
 
     def _hand_over(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data:  # b"" would be the end of the stream, which the end of the wire's task takes care of
-                self._proxy.hand_over(data)
+        data = b"".join(self._protocol.data_to_send())  # b"" in it is the end, which the end of the wire's task sees to
+        if data:
+            self._proxy.hand_over(data)

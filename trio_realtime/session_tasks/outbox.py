@@ -1,0 +1,226 @@
+"""Commands on their way to the writer, in order, and a lane for what may not wait.
+
+Audio is only handed over: a little of it may wait here, so that a stream of small pieces costs no switch of tasks each
+and goes out in bursts; beyond that its senders wait. Any other sender waits until the writer takes its command. So a
+stalled socket holds senders up instead of filling memory, and a cancelled sender has sent nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from typing import Final
+
+import attrs
+import trio
+
+from trio_realtime.errors import SessionClosed
+from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendEvent
+
+__all__ = ["Command", "Outbox"]
+
+_MAX_AUDIO: Final = 64 * 1024
+"""Bytes of audio that may wait: over a second of it, and several of the largest usual pieces."""
+_BURST: Final = 16
+"""Pieces of audio that one task after another hands over before others get a turn."""
+
+
+@attrs.define(eq=False)
+class Command:
+    """Something to send, and what became of it.
+
+    Attributes:
+        event: what to send.
+        taken: set when the writer has it, or never will; None for audio, whose sender does not wait.
+        done: set when it was sent or failed.
+        error: why it failed.
+        refused: the session has ended before the writer had it.
+    """
+
+    event: RealtimeModelSendEvent
+    taken: trio.Event | None = None
+    done: trio.Event | None = None
+    error: Exception | None = None
+    refused: bool = False
+
+    def finish(self, error: Exception | None = None) -> None:
+        """Note what became of the command, if nothing has yet, and wake whoever waits for it."""
+        if self.done is not None and not self.done.is_set():
+            self.error = error
+            self.done.set()
+
+
+class Outbox:
+    """What the session's tasks and the application have for the writer."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Command] = deque()
+        self._urgent: deque[Command] = deque()
+        self._audio = 0
+        self._burst = 0
+        self._writer = trio.lowlevel.ParkingLot()
+        self._room = trio.lowlevel.ParkingLot()
+        self._taken: Command | None = None
+        self._closed = False
+        self._dropped = False
+        self._cause: BaseException | None = None
+
+    # -- senders -----------------------------------------------------------------------------------------------------
+
+    async def send_audio(self, audio: bytes) -> None:
+        """Hand audio over; waits while too much waits already. When cancelled, nothing is sent.
+
+        Each call is a checkpoint for cancellation; other tasks get a turn at least every 16 calls.
+
+        Raises:
+            SessionClosed: the session has ended.
+        """
+        self._burst += 1
+        if self._burst >= _BURST:
+            self._burst = 0
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        while self._audio and self._audio + len(audio) > _MAX_AUDIO and not self._closed:
+            await self._room.park()
+        if self._closed:
+            raise self._closed_error()
+        self._audio += len(audio)
+        self._put(Command(RealtimeModelSendAudio(audio=audio)))
+
+    async def send(self, event: RealtimeModelSendEvent) -> None:
+        """Give a command to the writer, and wait until it has it. A checkpoint; when cancelled, nothing is sent.
+
+        Raises:
+            SessionClosed: the session has ended.
+        """
+        await self._hand_over(Command(event, trio.Event()))
+
+    async def send_and_wait(self, event: RealtimeModelSendEvent) -> None:
+        """Give a command to the writer and wait until it was sent. When cancelled meanwhile, it may have been sent.
+
+        Raises:
+            SessionClosed: the session has ended.
+            AgentsException: the connection refused the event.
+        """
+        done = trio.Event()
+        command = Command(event, trio.Event(), done)
+        await self._hand_over(command)
+        await done.wait()
+        if command.error is not None:
+            raise command.error
+
+    async def _hand_over(self, command: Command) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._closed or command.taken is None:
+            raise self._closed_error()
+        self._put(command)
+        try:
+            await command.taken.wait()
+        except trio.Cancelled:
+            if not command.taken.is_set():
+                self._queue.remove(command)
+            raise
+        if command.refused:
+            raise self._closed_error()
+
+    def _put(self, command: Command) -> None:
+        self._queue.append(command)
+        if self._writer:
+            self._writer.unpark()
+
+    def send_first(self, event: RealtimeModelSendEvent) -> None:
+        """Put a command before all that wait. Does not wait; after the end it is dropped."""
+        if self._closed:
+            return
+        self._urgent.append(Command(event))
+        if self._writer:
+            self._writer.unpark()
+
+    # -- the writer --------------------------------------------------------------------------------------------------
+
+    async def next(self, deadline: float) -> Command | None:
+        """Give the writer its next command; None when ``deadline`` has passed or there may be one.
+
+        Raises:
+            trio.EndOfChannel: nothing is left, and nothing comes any more.
+        """
+        command = self._pop()
+        if command is not None:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return command
+        if self._closed:
+            raise trio.EndOfChannel
+        if deadline == inf:
+            await self._writer.park()
+        else:
+            with trio.move_on_at(deadline):
+                await self._writer.park()
+        return None
+
+    def more_audio(self) -> list[Command]:
+        """Give the audio that stands next, to be sent together with what the writer has."""
+        commands: list[Command] = []
+        while not self._urgent and self._queue and self._queue[0].taken is None:
+            commands.append(self._take(self._queue.popleft()))
+        return commands
+
+    def _pop(self) -> Command | None:
+        if self._urgent:
+            return self._urgent.popleft()
+        if self._queue:
+            return self._take(self._queue.popleft())
+        return None
+
+    def _take(self, command: Command) -> Command:
+        if command.taken is not None:
+            command.taken.set()
+        elif isinstance(command.event, RealtimeModelSendAudio):  # pragma: no branch
+            self._audio -= len(command.event.audio)
+            if self._room:
+                self._room.unpark_all()
+        return command
+
+    def taken(self, command: Command | None) -> bool:
+        """Note which command the writer is at, so that its sender is failed if the outbox closes meanwhile.
+
+        Returns:
+            False if it has closed already, on the command's way to the writer: it is failed and not to be sent.
+        """
+        self._taken = command
+        if command is None or not self._dropped:
+            return True
+        command.finish(self._closed_error())
+        return False
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Refuse all further commands, but let the writer send what it was given and what may not wait."""
+        if not self._closed:
+            self._closed = True
+            self._wake()
+
+    def close(self, cause: BaseException | None) -> None:
+        """Refuse all further commands and fail those that wait."""
+        if not self._dropped:
+            self._closed, self._dropped, self._cause = True, True, cause
+            self._urgent.clear()
+            self._wake()
+            if self._taken is not None:
+                self._taken.finish(self._closed_error())
+
+    def _wake(self) -> None:
+        """Let everybody look again; what nobody took is refused, but for audio that was handed over in time."""
+        for command in self._queue:
+            if command.taken is not None:
+                command.refused = True
+                command.taken.set()
+        self._queue = deque(() if self._dropped else (command for command in self._queue if not command.refused))
+        self._room.unpark_all()
+        self._writer.unpark_all()
+
+    def _closed_error(self) -> SessionClosed:
+        error = SessionClosed("the session has ended")
+        error.__cause__ = self._cause
+        return error
