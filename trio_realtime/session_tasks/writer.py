@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError
+from trio_realtime.model_inputs import RealtimeModelSendAudio
 from trio_realtime.session_tasks.outbox import Command
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ async def run_writer(hub: SessionHub) -> None:
 
 async def _send(hub: SessionHub, command: Command) -> None:
     """Send a command; audio together with what stands behind it, in one write."""
-    if command.taken is None and (more := hub.outbox.more_audio()):
-        await hub.connection.send_events([command.event, *(one.event for one in more)])
+    if command.taken is None and isinstance(command.event, RealtimeModelSendAudio):
+        await hub.connection.send_events([command.event, *(one.event for one in hub.outbox.more_audio())])
     else:
         await hub.connection.send_event(command.event)
 

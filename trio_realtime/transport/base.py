@@ -101,7 +101,10 @@ class Wire(ABC):
         """
 
     async def send_many(self, messages: Sequence[str | bytes]) -> None:
-        """Send text messages in order; as :meth:`send` for each, but a cancellation may leave the later ones unsent."""
+        """Send text messages in order; as :meth:`send`, but a wire may do it in one write and yield only to wait.
+
+        A cancellation may leave the later ones unsent.
+        """
         for message in messages:
             await self.send(message)
 

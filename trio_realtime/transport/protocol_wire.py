@@ -18,7 +18,6 @@ from websockets.protocol import State
 from trio_realtime.transport.base import TransportConfig
 from trio_realtime.transport.endings import Ending
 from trio_realtime.transport.handshakes import HandshakeAnswer
-from trio_realtime.transport.inbox import as_utf8
 from trio_realtime.transport.stream_wire import StreamWire
 
 __all__ = ["ProtocolWire", "silent_logger"]
@@ -55,29 +54,10 @@ class ProtocolWire(StreamWire):
         self._awaited: tuple[bytes, float, trio.Event] | None = None
         self._pumped = trio.Event()
 
-    async def send(self, message: str | bytes) -> None:
-        """See :meth:`Wire.send`."""
-        await self.send_many((message,))
-
-    async def send_many(self, messages: Sequence[str | bytes]) -> None:
-        """See :meth:`Wire.send_many`; they go out in one write."""
-        texts = [as_utf8(message) for message in messages]
-        proxy = self._proxy
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if proxy.crowded:
-            await proxy.wait_for_room()
-        if proxy.write_failed:
-            # Reading goes on for a moment: the peer's close frame says more than our failed write.
-            await self._closing.wait()
-        if self._inbox.ending is not None:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            raise self._inbox.ending.error()
+    def _write(self, texts: Sequence[bytes]) -> None:
         for text in texts:
             self._protocol.send_text(text)
-        self._messages_sent += len(texts)
         self._hand_over()
-        # Behind the message, so that the writer runs in the same round; shielded, because the message is on its way.
-        await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def _handshake(self, nursery: trio.Nursery) -> None:  # noqa: ARG002 - it needs no task of its own
         protocol, proxy = self._protocol, self._proxy

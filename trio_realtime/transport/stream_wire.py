@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import trio
@@ -17,7 +18,7 @@ from trio_realtime.errors import AgentsException, RealtimeConnectionError, Realt
 from trio_realtime.transport.base import TransportConfig, Wire, WireStatistics
 from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
-from trio_realtime.transport.inbox import Inbox
+from trio_realtime.transport.inbox import Inbox, as_utf8
 from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.stream_proxy import StreamProxy
 
@@ -81,7 +82,38 @@ class StreamWire(Wire):
     def _refused_with(self, exc: BaseException) -> int | None:
         """Give the HTTP status if this is the library's way to tell of a refused handshake."""
 
+    @abstractmethod
+    def _write(self, texts: Sequence[bytes]) -> None:
+        """Frame text messages and hand them over to be written."""
+
+    def _closed_by_peer(self) -> Ending | None:
+        """Give the end if the library knows of it before its reader has told."""
+        return None
+
     # The wire.
+
+    async def send(self, message: str | bytes) -> None:
+        """See :meth:`Wire.send`."""
+        await self.send_many((message,))
+        # Behind the message, so that the writer runs in the same round; shielded, because the message is on its way.
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def send_many(self, messages: Sequence[str | bytes]) -> None:
+        """See :meth:`Wire.send_many`: one write, and it yields only where it waits or fails."""
+        texts = [as_utf8(message) for message in messages]
+        proxy = self._proxy
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if proxy.crowded:
+            await proxy.wait_for_room()
+        if proxy.write_failed:
+            # Reading goes on for a moment: the peer's close frame says more than our failed write.
+            await self._closing.wait()
+        ending = self._inbox.ending or self._closed_by_peer()
+        if ending is not None:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise ending.error()
+        self._write(texts)
+        self._messages_sent += len(texts)
 
     @property
     def ended(self) -> bool:
