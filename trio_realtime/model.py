@@ -46,6 +46,11 @@ class RealtimeConnection(ABC):
             RealtimeConnectionError: the connection has ended.
         """
 
+    def send_nowait(self, event: RealtimeModelSendEvent) -> bool:
+        """Send ``event`` at once if that can be done without waiting; says whether it was. Raises nothing."""
+        del event
+        return False
+
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
         """Send several events in order; as :meth:`send_event` otherwise. A connection may do it at less cost."""
         for event in events:

@@ -12,6 +12,7 @@ from trio_realtime.config import RealtimeSessionModelSettings
 from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, ServerError, SessionExpired, UserError
 from trio_realtime.model_inputs import (
     RealtimeModelRawClientMessage,
+    RealtimeModelSendAudio,
     RealtimeModelSendRawMessage,
     RealtimeModelSendSessionUpdate,
     RealtimeModelSendUserInput,
@@ -190,3 +191,24 @@ async def test_a_cancellation_in_the_middle_leaves_everything_sent(autojump_cloc
             await connection.send_event(RealtimeModelSendUserInput(user_input="Hi"))
         assert trio.current_time() == 3
         assert [(await server.hear())["type"] for _ in range(2)] == ["conversation.item.create", "response.create"]
+
+
+async def test_audio_can_be_sent_without_waiting(autojump_clock):
+    async with connected() as (connection, _):
+        audio = RealtimeModelSendAudio(audio=b"ab")
+        assert not connection.send_nowait(audio)  # a wire that cannot
+        sent = []
+        connection._wire.can_send_nowait = lambda: True
+        connection._wire.send_nowait = sent.append
+        assert connection.send_nowait(audio)
+        assert [json.loads(frame)["audio"] for frame in sent] == ["YWI="]
+        assert not connection.send_nowait(RealtimeModelSendAudio(audio=b"ab", commit=True))
+        assert not connection.send_nowait(RealtimeModelSendUserInput(user_input="Hi"))
+        assert len(sent) == 1
+
+
+async def test_several_events_at_once(autojump_clock):
+    async with connected() as (connection, server):
+        await connection.send_events([RealtimeModelSendAudio(audio=b"a"), RealtimeModelSendAudio(audio=b"b")])
+        heard = [json.loads(await server.wire.receive())["audio"] for _ in range(2)]
+        assert heard == ["YQ==", "Yg=="]

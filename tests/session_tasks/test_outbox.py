@@ -140,3 +140,31 @@ async def test_outbox_gives_what_may_not_wait_also_after_its_end() -> None:
     assert command.event == message("first")
     with pytest.raises(trio.EndOfChannel):
         await outbox.next(inf)
+
+
+async def test_audio_that_comes_alone_is_sent_at_once_where_it_can_be(autojump_clock, nursery) -> None:
+    outbox, sent = Outbox(), []
+    takes = True
+
+    def send_nowait(event) -> bool:
+        if takes:
+            sent.append(event.audio)
+        return takes
+
+    outbox.send_nowait = send_nowait
+    await outbox.send_audio(b"0")  # nobody writes yet
+    nursery.start_soon(outbox.next, inf)
+    await wait_all_tasks_blocked()
+    nursery.start_soon(outbox.next, inf)
+    await wait_all_tasks_blocked()
+    assert sent == []
+    await trio.sleep(1)
+    await outbox.send_audio(b"1")
+    await outbox.send_audio(b"2")  # one burst with the one before
+    assert sent == [b"1"]
+    assert [command.event.audio for command in outbox.more_audio()] == [b"2"]
+    nursery.start_soon(outbox.next, inf)
+    await trio.sleep(1)
+    takes = False
+    await outbox.send_audio(b"3")
+    assert sent == [b"1"]

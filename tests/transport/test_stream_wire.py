@@ -818,3 +818,25 @@ def test_streams_of_trio_are_enough() -> None:
                 assert await wire.receive() == "x"
 
     trio.run(main)
+
+
+async def test_messages_without_waiting_and_many_at_once(nursery: trio.Nursery, autojump_clock: Any) -> None:
+    heard: list[str] = []
+
+    async def listen(peer: Peer) -> None:
+        await peer.accept()
+        async for message in peer.messages():
+            heard.append(message)
+
+    async with opened(nursery, listen) as wire:
+        assert wire.can_send_nowait()
+        wire.send_nowait("one")
+        await wire.send_many(["two", b"three"])
+        await wire.send_many([])
+        await trio.sleep(1)
+        assert heard == ["one", "two", "three"]
+        assert wire.statistics().messages_sent == 3
+        await wire.aclose()
+        assert not wire.can_send_nowait()
+        with pytest.raises(RealtimeConnectionError):
+            await wire.send_many(["four"])

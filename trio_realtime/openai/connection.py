@@ -21,7 +21,7 @@ from trio_realtime.model_events import (
     RealtimeModelExceptionEvent,
     RealtimeModelSessionUpdatedEvent,
 )
-from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
+from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.transport.base import Wire, WireStatistics
 
@@ -74,6 +74,14 @@ class OpenAIRealtimeConnection(RealtimeConnection):
                     await self._wire.send(frame)
         else:
             await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def send_nowait(self, event: RealtimeModelSendEvent) -> bool:
+        """See :meth:`RealtimeConnection.send_nowait`; only audio can be: nothing else follows from it."""
+        if not isinstance(event, RealtimeModelSendAudio) or event.commit or not self._wire.can_send_nowait():
+            return False
+        for frame in self._protocol.send(event, 0.0).frames:
+            self._wire.send_nowait(frame)
+        return True
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
         """Send ``events`` in one write, if the wire can. As :meth:`send_event` otherwise."""

@@ -1,13 +1,15 @@
 """Commands on their way to the writer, in order, and a lane for what may not wait.
 
-Audio is only handed over: a little of it may wait here, so that a stream of small pieces costs no switch of tasks each
-and goes out in bursts; beyond that its senders wait. Any other sender waits until the writer takes its command. So a
+Audio is sent at once where nothing is before it and the connection can take it without waiting. Else it is only handed
+over: a little of it may wait here, so that a stream of small pieces costs no switch of tasks each and goes out in
+bursts; beyond that its senders wait. Any other sender waits until the writer takes its command. So a
 stalled socket holds senders up instead of filling memory, and a cancelled sender has sent nothing.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -21,6 +23,8 @@ __all__ = ["Command", "Outbox"]
 
 _MAX_AUDIO: Final = 64 * 1024
 """Bytes of audio that may wait: over a second of it, and several of the largest usual pieces."""
+_APART: Final = 0.0005
+"""Seconds between two pieces of audio from which on they are not of one burst."""
 _BURST: Final = 16
 """Pieces of audio that one task after another hands over before others get a turn."""
 
@@ -51,13 +55,19 @@ class Command:
 
 
 class Outbox:
-    """What the session's tasks and the application have for the writer."""
+    """What the session's tasks and the application have for the writer.
+
+    Attributes:
+        send_nowait: the connection's; sends at once what it can without waiting.
+    """
 
     def __init__(self) -> None:
         self._queue: deque[Command] = deque()
         self._urgent: deque[Command] = deque()
+        self.send_nowait: Callable[[RealtimeModelSendEvent], bool] = lambda _: False
         self._audio = 0
         self._burst = 0
+        self._last = -inf
         self._writer = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
         self._taken: Command | None = None
@@ -85,8 +95,17 @@ class Outbox:
             await self._room.park()
         if self._closed:
             raise self._closed_error()
+        event = RealtimeModelSendAudio(audio=audio)
+        if self._writer and not self._queue and not self._urgent and self._is_apart() and self.send_nowait(event):
+            return
         self._audio += len(audio)
-        self._put(Command(RealtimeModelSendAudio(audio=audio)))
+        self._put(Command(event))
+
+    def _is_apart(self) -> bool:
+        """Say whether this piece comes alone: of several in one go, those after the first go out together."""
+        now = trio.current_time()
+        apart, self._last = now - self._last >= _APART, now
+        return apart
 
     async def send(self, event: RealtimeModelSendEvent) -> None:
         """Give a command to the writer, and wait until it has it. A checkpoint; when cancelled, nothing is sent.

@@ -19,6 +19,7 @@ __all__ = ["run_writer"]
 async def run_writer(hub: SessionHub) -> None:
     """Send commands until the outbox is closed."""
     connection, outbox = hub.connection, hub.outbox
+    outbox.send_nowait = connection.send_nowait
     while True:
         try:
             command = await outbox.next(connection.next_deadline())

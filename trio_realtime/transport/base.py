@@ -108,6 +108,14 @@ class Wire(ABC):
         for message in messages:
             await self.send(message)
 
+    def can_send_nowait(self) -> bool:
+        """Whether :meth:`send_nowait` can be used now: the wire is open, and nothing is in the way."""
+        return False
+
+    def send_nowait(self, message: bytes | str) -> None:
+        """Send a text message without waiting, where :meth:`can_send_nowait` has just said so. Not a checkpoint."""
+        raise NotImplementedError
+
     @abstractmethod
     async def receive(self) -> str | bytes:
         """Give the next whole message: ``str`` for a text message, ``bytes`` for a binary one.

@@ -120,6 +120,18 @@ class StreamWire(Wire):
         """Whether the connection is over, or on its way to be."""
         return self._inbox.ending is not None
 
+    def can_send_nowait(self) -> bool:
+        """See :meth:`Wire.can_send_nowait`."""
+        proxy = self._proxy
+        return (
+            self._inbox.ending is None and not (proxy.crowded or proxy.write_failed) and self._closed_by_peer() is None
+        )
+
+    def send_nowait(self, message: bytes | str) -> None:
+        """See :meth:`Wire.send_nowait`."""
+        self._write((as_utf8(message),))
+        self._messages_sent += 1
+
     async def receive(self) -> str | bytes:
         """See :meth:`Wire.receive`."""
         return await self._inbox.receive()

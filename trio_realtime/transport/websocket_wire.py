@@ -68,6 +68,10 @@ class WebSocketWire(StreamWire):
         await self._proxy.flush()
         self._messages_sent += 1
 
+    def can_send_nowait(self) -> bool:
+        """See :meth:`Wire.can_send_nowait`."""
+        return not self._write_through and super().can_send_nowait()
+
     def _write(self, texts: Sequence[bytes]) -> None:
         # wsproto frames them without the connection's lock and events around it, which cost more than the rest. What
         # the connection itself writes (pongs, the close) goes through the same stream, frame by frame.
