@@ -55,7 +55,7 @@ class Block:
         lifespan = self._lifespan
         if lifespan is None or not self.entered:
             raise UserError(f"{who} was not entered")
-        self.entered = False
+        self.entered: bool = False
         try:
             return await lifespan.__aexit__(kind, error, traceback)
         finally:
