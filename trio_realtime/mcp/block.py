@@ -19,7 +19,7 @@ class Block:
     """
 
     def __init__(self) -> None:
-        self.entered = False
+        self.entered: bool = False
         self._lifespan: AbstractAsyncContextManager[None] | None = None
 
     async def enter(self, lifespan: Callable[[], AbstractAsyncContextManager[None]], who: str) -> None:
@@ -55,7 +55,7 @@ class Block:
         lifespan = self._lifespan
         if lifespan is None or not self.entered:
             raise UserError(f"{who} was not entered")
-        self.entered: bool = False
+        self.entered = False
         try:
             return await lifespan.__aexit__(kind, error, traceback)
         finally:
