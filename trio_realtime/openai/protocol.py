@@ -77,17 +77,17 @@ class OpenAIProtocol:
 
         A message that the protocol does not allow is one error event.
         """
-        events: list[RealtimeModelEvent] = []
+        raw: list[RealtimeModelEvent] = []
         try:
             data = parse(message)
             if self._raw:
-                events.append(RealtimeModelRawServerEvent(received_at=now, data=data))
+                raw.append(RealtimeModelRawServerEvent(received_at=now, data=data))
             if self._dialect is not None:
                 data = self._dialect.from_server(data)
-            events += self._incoming.translate(structure_event(data), now)
+            events = self._incoming.translate(structure_event(data), now)
         except ModelBehaviorError as error:
-            events.append(RealtimeModelErrorEvent(received_at=now, error=error))
-        return events
+            events = [RealtimeModelErrorEvent(received_at=now, error=error)]
+        return raw + events if raw else events
 
     def send(self, event: RealtimeModelSendEvent, now: float) -> Outgoing:
         """Give the frames of a model input, and the model events that it causes at once.

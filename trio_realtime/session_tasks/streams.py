@@ -145,10 +145,12 @@ class Delivery:
         overflow: Overflow | None = None
         if self._ended:
             return None
-        for stream in self.streams:
-            if stream.buffer.wants(type(event)):
+        for reference in tuple(self._streams):  # as the property, without its cost: this is done for every event
+            stream = reference()
+            if stream is not None and stream.buffer.wants(type(event)):
                 full = stream.buffer.put(event, size, audio_ms)
-                overflow = overflow if overflow == "control" else full or overflow
+                if full is not None and overflow != "control":
+                    overflow = full
                 stream.wake()
         return overflow
 
