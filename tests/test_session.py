@@ -6,8 +6,19 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from tests.session_tasks.support import FakeModel, audio, begin, kinds, make, now, scripted, scripted_session
+from tests.session_tasks.support import (
+    FakeConnection,
+    FakeModel,
+    audio,
+    begin,
+    kinds,
+    make,
+    now,
+    scripted,
+    scripted_session,
+)
 from trio_realtime import (
+    InternalError,
     RealtimeAgent,
     RealtimeModelConfig,
     RealtimeRunConfig,
@@ -325,3 +336,38 @@ async def test_leaving_what_was_not_entered() -> None:
     session = await make(scripted())
     with pytest.raises(UserError, match="enter the session first"):
         await session.__aexit__(None, None, None)
+
+
+async def test_a_refused_piece_takes_no_others_with_it(autojump_clock: Any) -> None:
+    class Refusing(FakeConnection):
+        async def send_event(self, event: Any) -> None:
+            if getattr(event, "audio", None) == b"2":
+                raise UserError("not this one")
+            await super().send_event(event)
+
+    model = FakeModel()
+    model.connection = Refusing()
+    async with await make(model) as session:
+        model.connection.open = trio.Event()
+        for piece in (b"0", b"1", b"2", b"3"):
+            await session.send_audio(piece)
+        model.connection.open.set()
+        await wait_all_tasks_blocked()
+        assert [event.audio for event in model.connection.sent] == [b"0", b"1", b"3"]
+        assert [event.type for event in now(session)][-1] == "error"
+
+
+async def test_a_connection_whose_clock_fails_leaves_nobody_waiting(autojump_clock: Any) -> None:
+    class Failing(FakeConnection):
+        def expire(self, now: float) -> Any:
+            if self.sent:
+                raise ValueError("mine")
+            return ()
+
+    model = FakeModel()
+    model.connection = Failing()
+    with trio.fail_after(60), pytest.raises(InternalError):
+        async with await make(model) as session:
+            await session.send_message("x")
+            with pytest.raises(SessionClosed):
+                await session.commit_audio()

@@ -15,6 +15,7 @@ from typing import Self
 
 from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.config import RealtimeModelConfig
+from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendEvent
 
@@ -52,9 +53,18 @@ class RealtimeConnection(ABC):
         return False
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
-        """Send several events in order; as :meth:`send_event` otherwise. A connection may do it at less cost."""
+        """Send several events in order; as :meth:`send_event` otherwise. A connection may do it at less cost.
+
+        One that is refused keeps none of the others from being sent.
+        """
+        refusal: UserError | None = None
         for event in events:
-            await self.send_event(event)
+            try:
+                await self.send_event(event)
+            except UserError as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
 
     def __aiter__(self) -> Self:
         return self

@@ -310,9 +310,8 @@ class RealtimeSession(Generic[TContext]):
         """
         _require_entered(self._hub)
         self._hub.guardrails.user_turn()
-        await self._raw("input_audio_buffer.commit")
-        if respond:
-            await self._raw("response.create")
+        events = ["input_audio_buffer.commit", "response.create"] if respond else ["input_audio_buffer.commit"]
+        await self._hub.outbox.send_and_wait(*(_raw(event) for event in events))
 
     async def clear_audio(self) -> None:
         """Empty the input buffer."""
@@ -356,9 +355,11 @@ class RealtimeSession(Generic[TContext]):
         fields: dict[str, Any] = {"item": {"id": item_id, "type": "message", "role": role, "content": parts}}
         if after is not None:
             fields["previous_item_id"] = after
-        await self._raw("conversation.item.create", **fields)
+        events = [_raw("conversation.item.create", **fields)]
         if respond:
-            await self._raw("response.create")
+            events.append(_raw("response.create"))
+        _require_entered(self._hub)
+        await self._hub.outbox.send_and_wait(*events)
         return item_id
 
     async def delete_item(self, item_id: str) -> None:
@@ -367,8 +368,7 @@ class RealtimeSession(Generic[TContext]):
 
     async def _raw(self, type: str, **fields: Any) -> None:
         _require_entered(self._hub)
-        message = RealtimeModelRawClientMessage(type=type, other_data=fields)
-        await self._hub.outbox.send_and_wait(RealtimeModelSendRawMessage(message=message))
+        await self._hub.outbox.send_and_wait(_raw(type, **fields))
 
     # -- agents and tools --------------------------------------------------------------------------------------------
 
@@ -424,6 +424,10 @@ class RealtimeSession(Generic[TContext]):
                 hub.wrapper.reject_tool(pending.policy, call_id, always=True, rejection_message=rejection_message)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
+
+
+def _raw(type: str, **fields: Any) -> RealtimeModelSendRawMessage:
+    return RealtimeModelSendRawMessage(message=RealtimeModelRawClientMessage(type=type, other_data=fields))
 
 
 def _check_agent(agent: Any) -> None:

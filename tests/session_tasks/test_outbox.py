@@ -168,3 +168,82 @@ async def test_audio_that_comes_alone_is_sent_at_once_where_it_can_be(autojump_c
     takes = False
     await outbox.send_audio(b"3")
     assert sent == [b"1"]
+
+
+async def test_a_cancelled_sender_has_sent_nothing_even_if_the_writer_runs_first(autojump_clock) -> None:
+    for _ in range(20):  # which of two tasks runs first is chance
+        outbox = Outbox()
+        taken: list[object] = []
+
+        async def write(outbox=outbox, taken=taken) -> None:
+            while (command := await outbox.next(trio.current_time() + 10)) is not None:
+                taken.append(command.event)
+
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+
+            async def send(outbox=outbox, scope=scope) -> None:
+                with scope:
+                    await outbox.send(message())
+
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            scope.cancel()
+            nursery.start_soon(write)
+        assert scope.cancelled_caught
+        assert taken == []
+
+
+async def test_together_or_not_at_all(autojump_clock, nursery) -> None:
+    outbox = Outbox()
+
+    async def send(scope: trio.CancelScope) -> None:
+        with scope:
+            await outbox.send_and_wait(message("1"), message("2"))
+
+    before, during = trio.CancelScope(), trio.CancelScope()
+    nursery.start_soon(send, before)
+    await wait_all_tasks_blocked()
+    before.cancel()
+    await wait_all_tasks_blocked()
+    nursery.start_soon(send, during)
+    await wait_all_tasks_blocked()
+    first = await outbox.next(inf)
+    during.cancel()
+    await wait_all_tasks_blocked()
+    second = await outbox.next(inf)
+    assert [first.event, second.event] == [message("1"), message("2")]
+
+
+async def test_what_comes_after_a_refused_command_is_dropped(autojump_clock, nursery) -> None:
+    outbox, errors = Outbox(), []
+
+    async def send() -> None:
+        with pytest.raises(ValueError, match="no") as caught:
+            await outbox.send_and_wait(message("1"), message("2"))
+        errors.append(caught.value)
+
+    nursery.start_soon(send)
+    await wait_all_tasks_blocked()
+    first = await outbox.next(inf)
+    first.finish(ValueError("no"))
+    outbox.drop_rest(first, ValueError("no"))
+    await wait_all_tasks_blocked()
+    assert len(errors) == 1
+    assert await outbox.next(trio.current_time() + 1) is None
+
+
+async def test_the_end_in_the_middle_of_what_goes_together(autojump_clock, nursery) -> None:
+    outbox = Outbox()
+
+    async def send() -> None:
+        with pytest.raises(SessionClosed):
+            await outbox.send_and_wait(message("1"), message("2"))
+
+    nursery.start_soon(send)
+    await wait_all_tasks_blocked()
+    await outbox.next(inf)
+    outbox.close(None)
+    await wait_all_tasks_blocked()
+    with pytest.raises(trio.EndOfChannel):
+        await outbox.next(inf)

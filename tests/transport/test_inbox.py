@@ -86,3 +86,11 @@ def test_text_as_utf8() -> None:
 def test_what_is_no_utf8(bad: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         as_utf8(bad)
+
+
+async def test_empty_messages_have_a_bound_too() -> None:
+    inbox = Inbox()
+    for _ in range(64 * 1024):
+        assert not inbox.full
+        inbox.put("")
+    assert inbox.full

@@ -840,3 +840,30 @@ async def test_messages_without_waiting_and_many_at_once(nursery: trio.Nursery, 
         assert not wire.can_send_nowait()
         with pytest.raises(RealtimeConnectionError):
             await wire.send_many(["four"])
+
+
+async def test_reading_goes_on_while_senders_wait_for_room(nursery: trio.Nursery, autojump_clock: Any) -> None:
+    count, size = 60, 100_000
+
+    async def answers_before_it_reads_on(peer: Peer) -> None:
+        await peer.accept()
+        async for message in peer.messages():
+            await peer.send(TextMessage(data=str(message)))
+
+    async with opened(nursery, answers_before_it_reads_on) as wire:
+
+        async def send() -> None:
+            for _ in range(count):
+                await wire.send("x" * size)
+
+        nursery.start_soon(send)
+        with trio.fail_after(60):
+            for _ in range(count):
+                assert len(await wire.receive()) == size
+
+
+async def test_a_send_after_a_failed_write_does_not_wait_for_ever(nursery: trio.Nursery, autojump_clock: Any) -> None:
+    async with opened(nursery, deaf, ping_interval=None, send_timeout=None) as wire:
+        wire._proxy.write_failed = True  # type: ignore[attr-defined]
+        with trio.fail_after(60), pytest.raises(RealtimeConnectionError):
+            await wire.send("x")

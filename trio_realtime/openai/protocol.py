@@ -84,7 +84,7 @@ class OpenAIProtocol:
                 raw.append(RealtimeModelRawServerEvent(received_at=now, data=data))
             if self._dialect is not None:
                 data = self._dialect.from_server(data)
-            events = self._incoming.translate(structure_event(data), now)
+            events: list[RealtimeModelEvent] = self._incoming.translate(structure_event(data), now)
         except ModelBehaviorError as error:
             events = [RealtimeModelErrorEvent(received_at=now, error=error)]
         return raw + events if raw else events

@@ -23,6 +23,8 @@ __all__ = ["Command", "Outbox"]
 
 _MAX_AUDIO: Final = 64 * 1024
 """Bytes of audio that may wait: over a second of it, and several of the largest usual pieces."""
+_COMMAND: Final = 64
+"""Bytes that even an empty piece counts."""
 _APART: Final = 0.0005
 """Seconds between two pieces of audio from which on they are not of one burst."""
 _BURST: Final = 16
@@ -35,23 +37,33 @@ class Command:
 
     Attributes:
         event: what to send.
-        taken: set when the writer has it, or never will; None for audio, whose sender does not wait.
+        together: the commands that are sent all or not at all, this one among them; empty for what nobody waits for.
         done: set when it was sent or failed.
         error: why it failed.
+        taken: the writer has it.
         refused: the session has ended before the writer had it.
+        sender: the task that waits until the writer has it.
     """
 
     event: RealtimeModelSendEvent
-    taken: trio.Event | None = None
+    together: list[Command] = attrs.Factory(list["Command"])
     done: trio.Event | None = None
     error: Exception | None = None
+    taken: bool = False
     refused: bool = False
+    sender: trio.lowlevel.Task | None = None
 
     def finish(self, error: Exception | None = None) -> None:
         """Note what became of the command, if nothing has yet, and wake whoever waits for it."""
         if self.done is not None and not self.done.is_set():
             self.error = error
             self.done.set()
+
+    def let_go(self) -> None:
+        """Wake the task that waits until the writer has the command."""
+        if self.sender is not None:
+            trio.lowlevel.reschedule(self.sender)
+            self.sender = None
 
 
 class Outbox:
@@ -91,14 +103,15 @@ class Outbox:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-        while self._audio and self._audio + len(audio) > _MAX_AUDIO and not self._closed:
+        size = len(audio) + _COMMAND
+        while self._audio and self._audio + size > _MAX_AUDIO and not self._closed:
             await self._room.park()
         if self._closed:
             raise self._closed_error()
         event = RealtimeModelSendAudio(audio=audio)
         if self._writer and not self._queue and not self._urgent and self._is_apart() and self.send_nowait(event):
             return
-        self._audio += len(audio)
+        self._audio += size
         self._put(Command(event))
 
     def _is_apart(self) -> bool:
@@ -113,35 +126,55 @@ class Outbox:
         Raises:
             SessionClosed: the session has ended.
         """
-        await self._hand_over(Command(event, trio.Event()))
+        await self._hand_over([Command(event)])
 
-    async def send_and_wait(self, event: RealtimeModelSendEvent) -> None:
-        """Give a command to the writer and wait until it was sent. When cancelled meanwhile, it may have been sent.
+    async def send_and_wait(self, *events: RealtimeModelSendEvent) -> None:
+        """Give commands to the writer, nothing between them, and wait until they were sent.
+
+        When cancelled before the writer has the first, nothing is sent; later, they are sent all the same.
 
         Raises:
             SessionClosed: the session has ended.
-            AgentsException: the connection refused the event.
+            AgentsException: the connection refused one; those after it were not sent.
         """
-        done = trio.Event()
-        command = Command(event, trio.Event(), done)
-        await self._hand_over(command)
-        await done.wait()
-        if command.error is not None:
-            raise command.error
+        commands = [Command(event, done=trio.Event()) for event in events]
+        await self._hand_over(commands)
+        for command in commands:
+            if command.done is not None:  # pragma: no branch
+                await command.done.wait()
+            if command.error is not None:
+                raise command.error
 
-    async def _hand_over(self, command: Command) -> None:
+    async def _hand_over(self, commands: list[Command]) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._closed or command.taken is None:
+        if self._closed:
             raise self._closed_error()
-        self._put(command)
-        try:
-            await command.taken.wait()
-        except trio.Cancelled:
-            if not command.taken.is_set():
-                self._queue.remove(command)
-            raise
-        if command.refused:
+        for command in commands:
+            command.together = commands
+            self._put(command)
+        last = commands[-1]
+        last.sender = trio.lowlevel.current_task()
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            # At the moment of the cancellation, not when the task runs next: the writer may run before it.
+            last.sender = None
+            if not commands[0].taken:
+                for command in commands:
+                    self._queue.remove(command)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+        if last.refused:
             raise self._closed_error()
+
+    def drop_rest(self, command: Command, error: Exception) -> None:
+        """Forget what was to be sent together with a command that was refused, after it."""
+        for other in command.together:
+            if not other.taken and other in self._queue:
+                self._queue.remove(other)
+                other.taken = True
+                other.finish(error)
+                other.let_go()
 
     def _put(self, command: Command) -> None:
         self._queue.append(command)
@@ -166,6 +199,7 @@ class Outbox:
         """
         command = self._pop()
         if command is not None:
+            self._taken = command
             await trio.lowlevel.checkpoint_if_cancelled()
             return command
         if self._closed:
@@ -180,7 +214,7 @@ class Outbox:
     def more_audio(self) -> list[Command]:
         """Give the audio that stands next, to be sent together with what the writer has."""
         commands: list[Command] = []
-        while not self._urgent and self._queue and self._queue[0].taken is None:
+        while not self._urgent and self._queue and not self._queue[0].together:
             commands.append(self._take(self._queue.popleft()))
         return commands
 
@@ -192,10 +226,10 @@ class Outbox:
         return None
 
     def _take(self, command: Command) -> Command:
-        if command.taken is not None:
-            command.taken.set()
-        elif isinstance(command.event, RealtimeModelSendAudio):  # pragma: no branch
-            self._audio -= len(command.event.audio)
+        command.taken = True
+        command.let_go()
+        if not command.together and isinstance(command.event, RealtimeModelSendAudio):
+            self._audio -= len(command.event.audio) + _COMMAND
             if self._room:
                 self._room.unpark_all()
         return command
@@ -231,11 +265,18 @@ class Outbox:
 
     def _wake(self) -> None:
         """Let everybody look again; what nobody took is refused, but for audio that was handed over in time."""
+        kept: deque[Command] = deque()
         for command in self._queue:
-            if command.taken is not None:
+            if command.together and not command.together[0].taken:
                 command.refused = True
-                command.taken.set()
-        self._queue = deque(() if self._dropped else (command for command in self._queue if not command.refused))
+                command.let_go()
+            elif self._dropped:
+                command.finish(self._closed_error())
+                command.refused = True
+                command.let_go()
+            else:
+                kept.append(command)
+        self._queue = kept
         self._room.unpark_all()
         self._writer.unpark_all()
 

@@ -39,6 +39,7 @@ async def run_writer(hub: SessionHub) -> None:
             return
         except AgentsException as error:
             command.finish(error)
+            outbox.drop_rest(command, error)
             if command.done is None:
                 hub.report(error)
         except Exception as error:  # noqa: BLE001  a custom model's own: it leaves as it is
@@ -53,7 +54,7 @@ async def run_writer(hub: SessionHub) -> None:
 
 async def _send(hub: SessionHub, command: Command) -> None:
     """Send a command; audio together with what stands behind it, in one write."""
-    if command.taken is None and isinstance(command.event, RealtimeModelSendAudio):
+    if not command.together and isinstance(command.event, RealtimeModelSendAudio):
         await hub.connection.send_events([command.event, *(one.event for one in hub.outbox.more_audio())])
     else:
         await hub.connection.send_event(command.event)

@@ -14,6 +14,8 @@ __all__ = ["MAX_BUFFERED", "Inbox", "as_text", "as_utf8", "text_bytes"]
 MAX_BUFFERED = 16 * 1024 * 1024
 """How many bytes of messages a wire holds for its reader before it stops reading (16 MiB)."""
 
+_MAX_MESSAGES = 64 * 1024  # however small they are
+
 
 class Inbox:
     """A queue that is bounded in bytes and keeps its order up to and including the end.
@@ -33,7 +35,7 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether the bound is reached."""
-        return self._bytes >= self._max_bytes
+        return self._bytes >= self._max_bytes or len(self._messages) >= _MAX_MESSAGES
 
     def put(self, message: str | bytes) -> None:
         """Append a message and wake one reader. After the end it does nothing."""

@@ -22,6 +22,7 @@ from trio_realtime.transport.stream_wire import StreamWire
 
 __all__ = ["ProtocolWire", "silent_logger"]
 
+_ANSWERS = 64 * 1024  # bytes of answers to pings on their way, from which on no more pings are read
 _TEXT, _BINARY, _CONTINUATION, _PONG = Opcode.TEXT, Opcode.BINARY, Opcode.CONT, Opcode.PONG
 
 
@@ -51,6 +52,7 @@ class ProtocolWire(StreamWire):
         self._is_text = True
         self._failed = False
         self._pings = 0
+        self._answered = 0
         self._awaited: tuple[bytes, float, trio.Event] | None = None
         self._pumped = trio.Event()
 
@@ -80,8 +82,10 @@ class ProtocolWire(StreamWire):
         protocol, proxy, inbox = self._protocol, self._proxy, self._inbox
         try:
             while self._take():
-                if proxy.crowded:
-                    await proxy.wait_for_room()  # or a peer that pings and does not read would fill the memory
+                if not proxy.crowded:
+                    self._answered = 0
+                elif self._answered >= _ANSWERS:  # a peer that pings and does not read would fill the memory
+                    await proxy.wait_for_room()
                 while inbox.full and inbox.ending is None:
                     await inbox.changed()
                 try:
@@ -113,7 +117,7 @@ class ProtocolWire(StreamWire):
         except UnicodeDecodeError as exc:
             protocol.fail(CloseCode.INVALID_DATA, f"{exc.reason} at position {exc.start}")
             self._failed = True
-        self._hand_over()
+        self._answered += self._hand_over()
         if protocol.state is State.OPEN:
             return True
         unbroken = not self._failed and protocol.parser_exc is None
@@ -132,6 +136,9 @@ class ProtocolWire(StreamWire):
             self._parts.clear()
             self._inbox.put(message.decode() if self._is_text else message)
             self._messages_received += 1
+
+    def _closed_by_peer(self) -> Ending | None:
+        return None if self._protocol.state is State.OPEN else self._how_it_ended()
 
     def _how_it_ended(self) -> Ending:
         protocol = self._protocol
@@ -161,7 +168,9 @@ class ProtocolWire(StreamWire):
             self._hand_over()
         await self._pumped.wait()
 
-    def _hand_over(self) -> None:
+    def _hand_over(self) -> int:
+        """Hand what the protocol has over to be written; how many bytes it was."""
         data = b"".join(self._protocol.data_to_send())  # b"" in it is the end, which the end of the wire's task sees to
         if data:
             self._proxy.hand_over(data)
+        return len(data)

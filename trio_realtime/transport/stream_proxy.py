@@ -16,7 +16,7 @@ import trio
 __all__ = ["StreamProxy"]
 
 _BACKLOG = 64 * 1024  # bytes on their way to the socket, from which on a sender waits
-_SLICE = 64 * 1024  # a large message on a slow line makes progress: the deadline is for one slice
+_SLICE = 16 * 1024  # a large message on a slow line makes progress: the deadline is for one slice
 
 
 class StreamProxy(trio.abc.Stream):

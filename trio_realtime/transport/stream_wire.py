@@ -107,7 +107,9 @@ class StreamWire(Wire):
             await proxy.wait_for_room()
         if proxy.write_failed:
             # Reading goes on for a moment: the peer's close frame says more than our failed write.
-            await self._closing.wait()
+            with trio.move_on_after(self._config.close_timeout):
+                await self._closing.wait()
+            self._end(Ending.lost())
         ending = self._inbox.ending or self._closed_by_peer()
         if ending is not None:
             await trio.lowlevel.cancel_shielded_checkpoint()
