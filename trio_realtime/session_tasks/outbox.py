@@ -170,7 +170,7 @@ class Outbox:
     def drop_rest(self, command: Command, error: Exception) -> None:
         """Forget what was to be sent together with a command that was refused, after it."""
         for other in command.together:
-            if not other.taken and other in self._queue:
+            if other in self._queue:
                 self._queue.remove(other)
                 other.taken = True
                 other.finish(error)
@@ -267,14 +267,11 @@ class Outbox:
         """Let everybody look again; what nobody took is refused, but for audio that was handed over in time."""
         kept: deque[Command] = deque()
         for command in self._queue:
-            if command.together and not command.together[0].taken:
+            if command.together and (self._dropped or not command.together[0].taken):
                 command.refused = True
-                command.let_go()
-            elif self._dropped:
                 command.finish(self._closed_error())
-                command.refused = True
                 command.let_go()
-            else:
+            elif not self._dropped:
                 kept.append(command)
         self._queue = kept
         self._room.unpark_all()
