@@ -133,12 +133,11 @@ def message_content(item: RealtimeItem, heard: str | None = None) -> list[dict[s
         return []
     if isinstance(item, AssistantMessageItem):
         if heard is not None:
-            texts = [heard] if heard else []
+            texts = [heard]
         else:
-            texts = [
-                (part.transcript if isinstance(part, AssistantAudio) else part.text) or "" for part in item.content
-            ]
-        return [{"type": "output_text", "text": text} for text in texts]
+            words = (part.transcript if isinstance(part, AssistantAudio) else part.text for part in item.content)
+            texts = [text or "" for text in words]
+        return [{"type": "output_text", "text": text} for text in texts if text]
     return [part for given in item.content if (part := _input_part(given)) is not None]
 
 
