@@ -29,10 +29,11 @@ from trio_realtime.model_inputs import (
     RealtimeModelSendAudio,
     RealtimeModelSendEvent,
     RealtimeModelSendRawMessage,
+    RealtimeModelSendSessionUpdate,
     RealtimeModelSendUserInput,
 )
 from trio_realtime.session_tasks.approvals import PendingApproval
-from trio_realtime.session_tasks.configure import apply_agent
+from trio_realtime.session_tasks.configure import apply_agent, apply_update
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.spoken import item_content, user_message
@@ -87,16 +88,22 @@ class LiveModel:
         self._hub = hub
 
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
-        """Send a model input, and wait until it was sent.
+        """Send a model input, and wait until it was sent; a session update, until the server has confirmed it.
 
-        A checkpoint. When cancelled it is unsent, or sent whole.
+        A checkpoint. When cancelled it is unsent, or sent whole. An update that changes nothing sends nothing. The
+        refusal of a ``session.update`` that is sent as a raw message comes as an ``error`` event: nobody waits for it.
 
         Raises:
             UserError: the event is at fault; nothing was sent.
+            ConfigRejected: the server refused the update; the configuration is as it was.
+            RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"configure"``).
             SessionClosed: the session has ended.
         """
         _require_entered(self._hub)
-        await self._hub.outbox.send_and_wait(event)
+        if isinstance(event, RealtimeModelSendSessionUpdate):
+            await apply_update(self._hub, event)
+        else:
+            await self._hub.outbox.send_and_wait(event)
 
 
 class RealtimeSession(Generic[TContext]):

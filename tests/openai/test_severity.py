@@ -1,8 +1,14 @@
 import pytest
 
+from tests.openai.support import Talk
+from tests.talk import collect, kinds, talk
 from trio_realtime.errors import ConfigRejected, ServerError
 from trio_realtime.openai.server_values import ErrorDetails, ServerErrorDetails
 from trio_realtime.openai.severity import (
+    ACTIVE_RESPONSE,
+    ERROR_TYPES,
+    ERRORS,
+    SESSION_EXPIRED,
     active_response_id,
     config_rejected,
     is_active_response,
@@ -45,6 +51,103 @@ def error(**fields):
 def test_the_table(code, type_, severity):
     assert severity_of(code, type_) == severity
     assert is_fatal(code, type_) == (severity == "fatal")
+
+
+BENIGN = ["response_cancel_not_active"]
+RECOVERABLE = [
+    "cannot_update_voice",
+    "input_audio_buffer_commit_empty",
+    "invalid_type",
+    "invalid_value",
+    "item_delete_invalid_item_id",
+    "item_retrieve_invalid_item_id",
+    "item_truncate_invalid_item_id",
+    "missing_required_parameter",
+    "rate_limit_exceeded",
+    "server_error",
+    "unknown_parameter",
+]
+FATAL = [
+    "access_terminated",
+    "account_deactivated",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "incorrect_api_key",
+    "insufficient_quota",
+    "invalid_api_key",
+    "invalid_organization",
+    "invalid_project",
+    "model_not_found",
+    "organization_deactivated",
+    "quota_exceeded",
+    "unsupported_country_region_territory",
+]
+
+
+def test_every_row_is_tested_below():
+    assert sorted(ERRORS) == sorted([*BENIGN, *RECOVERABLE, *FATAL, ACTIVE_RESPONSE, SESSION_EXPIRED])
+    assert all(row.when for row in [*ERRORS.values(), *ERROR_TYPES.values()])
+    assert {type for type, row in ERROR_TYPES.items() if row.severity == "fatal"} == {
+        "authentication_error",
+        "insufficient_quota",
+        "permission_error",
+    }
+
+
+def says(talk, code):
+    return [(event.type, getattr(event, "context", None)) for event in talk.error(code)]
+
+
+@pytest.mark.parametrize("code", BENIGN)
+def test_a_benign_row_is_nobodys_business(code):
+    assert says(Talk(), code) == []
+    assert severity_of(code) == "benign"
+
+
+@pytest.mark.parametrize("code", RECOVERABLE)
+def test_a_recoverable_row_is_an_error_event(code):
+    (event,) = Talk().error(code)
+    assert (event.type, event.error.code, event.error.severity) == ("error", code, "recoverable")
+
+
+@pytest.mark.parametrize("code", [ACTIVE_RESPONSE, SESSION_EXPIRED])
+def test_two_recoverable_rows_have_a_remedy_of_their_own(code):
+    assert says(Talk(), code) == []
+    assert severity_of(code) == "recoverable"
+
+
+@pytest.mark.parametrize("code", FATAL)
+def test_a_fatal_row_is_the_end_as_an_error_and_in_a_failed_response(code):
+    (event,) = Talk().error(code)
+    assert (event.type, event.exception.code, event.exception.severity) == ("exception", code, "fatal")
+    failed = Talk()
+    failed.created("r1")
+    details = {"type": "failed", "error": {"type": "invalid_request_error", "code": code, "message": "No."}}
+    events = failed.done("r1", "failed", status_details=details)
+    assert [event.exception.code for event in events if event.type == "exception"] == [code]
+
+
+@pytest.mark.parametrize("type_", ["authentication_error", "insufficient_quota", "permission_error"])
+def test_a_fatal_type_is_the_end_whatever_the_code(type_):
+    (event,) = Talk().error(None, type=type_)
+    assert (event.type, event.exception.severity) == ("exception", "fatal")
+
+
+@pytest.mark.parametrize(
+    "code", ["response_cancel_not_active", "input_audio_buffer_commit_empty", "insufficient_quota"]
+)
+async def test_one_row_of_each_severity_at_the_application(code, autojump_clock):
+    async with talk() as (session, server):
+        error = {"type": "invalid_request_error", "code": code, "message": "No.", "param": None, "event_id": None}
+        await server.send_event({"type": "error", "error": error})
+        if severity_of(code) == "fatal":
+            with pytest.raises(ServerError) as caught:
+                await collect(session, "never")
+            assert (caught.value.code, caught.value.severity) == (code, "fatal")
+            return
+        await session.send_message("Hello")
+        events = await collect(session, "agent_end")
+        assert kinds(events).count("error") == (severity_of(code) == "recoverable")
 
 
 @pytest.mark.parametrize("code", ["item_truncate_invalid_item_id", "item_delete_invalid_item_id"])

@@ -1,4 +1,4 @@
-"""What the server's error codes mean.
+"""What the server's error codes mean: one table, :data:`ERRORS`, and one of error types, :data:`ERROR_TYPES`.
 
 Source: codes seen in public threads; the service documents few of them. A code that is not here is recoverable.
 """
@@ -6,14 +6,21 @@ Source: codes seen in public threads; the service documents few of them. A code 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
+
+import attrs
 
 from trio_realtime.errors import ConfigRejected, ServerError, Severity
 from trio_realtime.openai.server_values import ErrorDetails, ServerErrorDetails
 
 __all__ = [
     "ACTIVE_RESPONSE",
+    "ERRORS",
+    "ERROR_TYPES",
     "SESSION_EXPIRED",
+    "ErrorRow",
     "active_response_id",
     "config_rejected",
     "is_active_response",
@@ -29,32 +36,81 @@ __all__ = [
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 SESSION_EXPIRED: Final = "session_expired"
 
-_BENIGN: Final = frozenset({"response_cancel_not_active"})
-_ITEM_GONE: Final = frozenset(
-    {"item_truncate_invalid_item_id", "item_delete_invalid_item_id", "item_retrieve_invalid_item_id"}
-)
-_FATAL: Final = frozenset(
+
+@attrs.frozen
+class ErrorRow:
+    """What a code of the server's means here.
+
+    Attributes:
+        severity: ``"benign"``: a line in the debug log only; ``"recoverable"``: an ``error`` event, or the error of the
+            call that it answers; ``"fatal"``: the end of the session, without another try.
+        when: when the server says it.
+        retryable: a response that failed with it may succeed when it is asked for again.
+        item_gone: it says that an item is not there, or not what the event needs; benign after an interruption.
+        configuration: without an event id, it can be the refusal of a ``session.update``.
+    """
+
+    severity: Severity
+    when: str
+    retryable: bool = False
+    item_gone: bool = False
+    configuration: bool = False
+
+
+_ITEM_GONE: Final = "the item is not there any more, or not what the event needs"
+_REFUSED: Final = "a client event, most of all a session.update, was refused whole"
+_KEY: Final = "the key is not accepted, or not for this"
+_MONEY: Final = "the account has no money or quota left"
+_ACCOUNT: Final = "the account, its organization or its project is closed"
+
+ERRORS: Final[Mapping[str, ErrorRow]] = MappingProxyType(
     {
-        "access_terminated",
-        "account_deactivated",
-        "billing_hard_limit_reached",
-        "billing_not_active",
-        "incorrect_api_key",
-        "insufficient_quota",
-        "invalid_api_key",
-        "invalid_organization",
-        "invalid_project",
-        "model_not_found",
-        "organization_deactivated",
-        "quota_exceeded",
-        "unsupported_country_region_territory",
+        # benign
+        "response_cancel_not_active": ErrorRow("benign", "a response was cancelled that had ended by then"),
+        # recoverable
+        ACTIVE_RESPONSE: ErrorRow("recoverable", "a response was asked for while one was active; it is asked again"),
+        SESSION_EXPIRED: ErrorRow("recoverable", "the maximum duration is over; the connection is closed next"),
+        "input_audio_buffer_commit_empty": ErrorRow("recoverable", "less than 100 ms of audio were committed"),
+        "item_delete_invalid_item_id": ErrorRow("recoverable", _ITEM_GONE, item_gone=True),
+        "item_retrieve_invalid_item_id": ErrorRow("recoverable", _ITEM_GONE, item_gone=True),
+        "item_truncate_invalid_item_id": ErrorRow("recoverable", _ITEM_GONE, item_gone=True),
+        "cannot_update_voice": ErrorRow("recoverable", "another voice after the model has spoken", configuration=True),
+        "invalid_type": ErrorRow("recoverable", _REFUSED, configuration=True),
+        "invalid_value": ErrorRow("recoverable", _REFUSED, configuration=True),
+        "missing_required_parameter": ErrorRow("recoverable", _REFUSED, configuration=True),
+        "unknown_parameter": ErrorRow("recoverable", _REFUSED, configuration=True),
+        "rate_limit_exceeded": ErrorRow("recoverable", "too much in too short a time", retryable=True),
+        "server_error": ErrorRow("recoverable", "something failed at the server", retryable=True),
+        # fatal
+        "incorrect_api_key": ErrorRow("fatal", _KEY),
+        "invalid_api_key": ErrorRow("fatal", _KEY),
+        "invalid_organization": ErrorRow("fatal", _KEY),
+        "invalid_project": ErrorRow("fatal", _KEY),
+        "model_not_found": ErrorRow("fatal", "there is no such model, or not for this key"),
+        "unsupported_country_region_territory": ErrorRow("fatal", "the service is not offered where the client is"),
+        "billing_hard_limit_reached": ErrorRow("fatal", _MONEY),
+        "billing_not_active": ErrorRow("fatal", _MONEY),
+        "insufficient_quota": ErrorRow("fatal", _MONEY),
+        "quota_exceeded": ErrorRow("fatal", _MONEY),
+        "access_terminated": ErrorRow("fatal", _ACCOUNT),
+        "account_deactivated": ErrorRow("fatal", _ACCOUNT),
+        "organization_deactivated": ErrorRow("fatal", _ACCOUNT),
     }
 )
-_FATAL_TYPES: Final = frozenset({"authentication_error", "insufficient_quota", "permission_error"})
-_RETRYABLE: Final = frozenset({"rate_limit_exceeded", "server_error"})
-_CONFIGURATION: Final = frozenset(
-    {"cannot_update_voice", "invalid_type", "invalid_value", "missing_required_parameter", "unknown_parameter"}
+"""The codes that are known. Any other code is recoverable, unless its type says more."""
+
+ERROR_TYPES: Final[Mapping[str, ErrorRow]] = MappingProxyType(
+    {
+        "authentication_error": ErrorRow("fatal", _KEY),
+        "insufficient_quota": ErrorRow("fatal", _MONEY),
+        "permission_error": ErrorRow("fatal", _KEY),
+        "rate_limit_exceeded": ErrorRow("recoverable", "too much in too short a time", retryable=True),
+        "server_error": ErrorRow("recoverable", "something failed at the server", retryable=True),
+    }
 )
+"""What the ``type`` of an error means, where its code says nothing."""
+
+_OTHER: Final = ErrorRow("recoverable", "nothing is known of it")
 _OTHER_PARAMS: Final = frozenset(
     {"audio_end_ms", "content_index", "conversation", "item", "item_id", "previous_item_id", "response", "type"}
 ) | {"response_id"}
@@ -64,25 +120,24 @@ _HEAD: Final = re.compile(r"[^.\[]*")
 
 
 def severity_of(code: str | None, type: str | None = None) -> Severity:
-    """Give the severity of an error by its code, and by its type where the code says nothing."""
-    if code in _BENIGN:
-        return "benign"
-    return "fatal" if is_fatal(code, type) else "recoverable"
+    """Give the severity of an error by its code, and by its type where the code says nothing worse."""
+    row = ERRORS.get(code or "", _OTHER)
+    return "fatal" if ERROR_TYPES.get(type or "", _OTHER).severity == "fatal" else row.severity
 
 
 def is_fatal(code: str | None, type: str | None = None) -> bool:
     """Whether an error is the end of the session: trying again cannot help (the key, the account, the quota)."""
-    return code in _FATAL or type in _FATAL_TYPES
+    return severity_of(code, type) == "fatal"
 
 
 def is_retryable(error: ErrorDetails) -> bool:
     """Whether the response that failed with ``error`` may succeed when it is asked for again."""
-    return error.code in _RETRYABLE or error.type in _RETRYABLE
+    return ERRORS.get(error.code or "", _OTHER).retryable or ERROR_TYPES.get(error.type or "", _OTHER).retryable
 
 
 def is_item_gone(code: str | None) -> bool:
     """Whether an error says that an item is not there, or not what the event needs; benign after an interruption."""
-    return code in _ITEM_GONE
+    return ERRORS.get(code or "", _OTHER).item_gone
 
 
 def is_active_response(error: ServerErrorDetails) -> bool:
@@ -103,7 +158,7 @@ def refuses_configuration(error: ServerErrorDetails) -> bool:
     head = _head(error.param)
     if head == "session":
         return True
-    return error.code in _CONFIGURATION and head not in _OTHER_PARAMS
+    return ERRORS.get(error.code or "", _OTHER).configuration and head not in _OTHER_PARAMS
 
 
 def refuses_response(error: ServerErrorDetails) -> bool:

@@ -20,7 +20,14 @@ from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
 
-__all__ = ["agent_settings", "apply_agent", "connect_settings", "initial_settings", "overlaid_settings"]
+__all__ = [
+    "agent_settings",
+    "apply_agent",
+    "apply_update",
+    "connect_settings",
+    "initial_settings",
+    "overlaid_settings",
+]
 
 
 async def agent_settings(
@@ -126,9 +133,23 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAge
         return before
 
 
-async def _configure(hub: SessionHub, settings: RealtimeSessionModelSettings) -> None:
+async def apply_update(hub: SessionHub, update: RealtimeModelSendSessionUpdate) -> None:
+    """Change the settings of the session, once the server has confirmed them. Nothing changes otherwise.
+
+    Raises:
+        ConfigRejected: the server refused.
+        RealtimeTimeoutError: it did not answer (name ``"configure"``).
+        SessionClosed: the session ended meanwhile.
+        UserError: the settings are at fault.
+    """
+    async with hub.agent_lock:
+        await _configure(hub, update.session_settings, update.event_id)
+        hub.follow_audio_format()
+
+
+async def _configure(hub: SessionHub, settings: RealtimeSessionModelSettings, event_id: str | None = None) -> None:
     seconds = hub.run_config.timeouts.configure
-    event_id = new_id("event")
+    event_id = event_id or new_id("event")
     update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=event_id)
     if seconds is None or not hub.connection.confirms_configuration:
         await hub.outbox.send_and_wait(update)
