@@ -196,7 +196,13 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "approval_timeout": same(60, None),
         "deadline": same(60, None),
     },
-    Limits: {"max_seconds": same(60, None), "max_tokens": same(1000, None), "max_idle": same(10.0, None)},
+    Limits: {
+        "max_seconds": same(60, None),
+        "max_tokens": same(1000, None),
+        "max_idle": same(10.0, None),
+        "goodbye": same("Bye.", None, print),
+        "goodbye_timeout": same(5, 0.5),
+    },
     Timeouts: {
         "connect": same(1),
         "close": same(1.0),
@@ -394,7 +400,7 @@ class TestValues:
                 (RealtimeToolExecutionConfig, key, 0)
                 for key in ("max_concurrency", "default_timeout", "approval_timeout", "deadline")
             ],
-            *[(Limits, key, 0) for key in ("max_seconds", "max_tokens", "max_idle")],
+            *[(Limits, key, 0) for key in ("max_seconds", "max_tokens", "max_idle", "goodbye_timeout")],
             *[(Timeouts, key, 0) for key in ("connect", "close", "configure", "response", "heartbeat", "hook")],
             (Timeouts, "connect", float("nan")),
             (Timeouts, "close", float("inf")),

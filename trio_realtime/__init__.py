@@ -211,6 +211,7 @@ from trio_realtime.openai import get_api_key as get_api_key
 from trio_realtime.runner import RealtimeRunner as RealtimeRunner
 from trio_realtime.session import LiveModel as LiveModel
 from trio_realtime.session import RealtimeSession as RealtimeSession
+from trio_realtime.session import SessionOutcome as SessionOutcome
 from trio_realtime.session import SessionStatistics as SessionStatistics
 from trio_realtime.session_tasks.approvals import PendingApproval as PendingApproval
 from trio_realtime.session_tasks.streams import EventStream as EventStream
@@ -428,6 +429,7 @@ __all__ = [
     "ServerError",
     "SessionClosed",
     "SessionExpired",
+    "SessionOutcome",
     "SessionStatistics",
     "Severity",
     "SlowConsumer",

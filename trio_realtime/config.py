@@ -411,11 +411,30 @@ class RealtimeToolExecutionConfig:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """Caps on a session, in seconds and tokens. Accepted; not built yet."""
+    """Caps on a session. The first that is reached ends it: a goodbye, a closed connection, ``outcome`` is ``"limit"``.
+
+    Iteration ends then in an orderly way. A body that is still in its block ``timeouts.close`` seconds later is
+    cancelled there and the block is left, as with a deadline of trio's own.
+
+    Attributes:
+        max_seconds: how long it may last (None: the service's own limit of an hour at a time is the only one).
+        max_tokens: tokens of its responses and transcripts, as the server counts them, after which it ends (None: no
+            cap). A response in progress is not cut short, so that the sum can be a little more.
+        max_idle: how long nobody may speak, no tool may run and no item may come, in seconds (None: no cap). Audio
+            that the application was given counts until it has been played; audio of a microphone does not count.
+        goodbye: what is done first: instructions for one more response; or a function, sync or async, of the session
+            and the name of the limit; or None for nothing (one sentence, so that the caller knows why the call ends).
+        goodbye_timeout: seconds for the goodbye, its playback and the response before it included (15: a sentence or
+            two).
+    """
 
     max_seconds: float | None = attrs.field(default=None, validator=_positive)
     max_tokens: int | None = attrs.field(default=None, validator=_positive)
     max_idle: float | None = attrs.field(default=None, validator=_positive)
+    goodbye: str | Callable[[Any, str], Any] | None = (
+        "The time for this conversation is over. Say so, and say goodbye, in one short sentence."
+    )
+    goodbye_timeout: float = attrs.field(default=15.0, validator=_positive)
 
 
 @attrs.frozen(kw_only=True)
@@ -424,7 +443,7 @@ class Timeouts:
 
     Attributes:
         connect: from entering the session to its confirmed configuration (15: handshake and two round trips, with
-            room for a slow network).
+            room for a slow network). Also reading an agent later: its instructions function, its MCP servers.
         close: leaving the session (5): running hooks, the writer's last message, the closing handshake.
         configure: until a session update is confirmed (10); None does not wait, for servers that never confirm.
         response: until a response that was asked for begins, or the one in its way shows life (30).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, cast, get_args, overload
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, get_args, overload
 
 import attrs
 import trio
@@ -36,11 +36,14 @@ from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.configure import apply_agent, apply_update
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
+from trio_realtime.session_tasks.limits import SessionLimits, has_limits
 from trio_realtime.session_tasks.spoken import item_content, user_message
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.usage import Usage
 
-__all__ = ["LiveModel", "RealtimeSession", "SessionStatistics"]
+__all__ = ["LiveModel", "RealtimeSession", "SessionOutcome", "SessionStatistics"]
+
+SessionOutcome: TypeAlias = Literal["left", "ended", "limit", "failed"]
 
 TContext = TypeVar("TContext")
 EventT = TypeVar("EventT")
@@ -146,6 +149,8 @@ class RealtimeSession(Generic[TContext]):
         self._events = self._hub.stream(None)
         self._live = LiveModel(self._hub)
         self._lifespan: AbstractAsyncContextManager[None] | None = None
+        if has_limits(self._hub.run_config.limits):
+            self._hub.watchers["limits"] = SessionLimits
 
     # -- entering, leaving, reading ----------------------------------------------------------------------------------
 
@@ -249,6 +254,22 @@ class RealtimeSession(Generic[TContext]):
     def status(self) -> SessionStatus:
         """``"connecting"``, ``"connected"``, ``"reconnecting"``, ``"ending"`` or ``"closed"``."""
         return self._hub.status
+
+    @property
+    def outcome(self) -> SessionOutcome | None:
+        """How the session ended; None before.
+
+        ``"left"``: the application left or closed it; ``"ended"``: the server did, in an orderly way; ``"limit"``: one
+        of its ``limits`` was reached; ``"failed"``: an error ended it.
+        """
+        hub = self._hub
+        if not hub.ended.is_set():
+            return None
+        if hub.failure is not None:
+            return "failed"
+        if hub.limit is not None:
+            return "limit"
+        return "left" if hub.leaving is not None else "ended"
 
     def statistics(self) -> SessionStatistics:
         """Give the counters now."""
@@ -386,7 +407,8 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             ConfigRejected: the server refused; the agent is unchanged.
-            RealtimeTimeoutError: the server did not answer (name ``"configure"``); the agent is unchanged.
+            RealtimeTimeoutError: the server did not answer (name ``"configure"``), or the agent's own instructions
+                function or MCP servers did not (name ``"agent"``); the agent is unchanged.
             UserError: the agent or its tools are at fault.
             SessionClosed: the session has ended.
         """

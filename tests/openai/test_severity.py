@@ -87,7 +87,7 @@ FATAL = [
 def test_every_row_is_tested_below():
     assert sorted(ERRORS) == sorted([*BENIGN, *RECOVERABLE, *FATAL, ACTIVE_RESPONSE, SESSION_EXPIRED])
     assert all(row.when for row in [*ERRORS.values(), *ERROR_TYPES.values()])
-    assert {type for type, row in ERROR_TYPES.items() if row.severity == "fatal"} == {
+    assert {kind for kind, row in ERROR_TYPES.items() if row.severity == "fatal"} == {
         "authentication_error",
         "insufficient_quota",
         "permission_error",

@@ -136,3 +136,18 @@ async def test_updates_take_turns(autojump_clock: Any) -> None:
         assert len(model.connection.sent) == 1
         await trio.sleep(2)
         assert len(model.connection.sent) == 2
+
+
+async def test_instructions_that_do_not_come_are_not_waited_for(autojump_clock: Any) -> None:
+    async def forever(context: Any, agent: Any) -> str:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    model = FakeModel(Confirming())
+    async with await make(model, timeouts={"connect": 6}) as session:
+        with pytest.raises(RealtimeTimeoutError) as caught:
+            await session.update_agent(RealtimeAgent("Slow", instructions=forever))
+        assert (caught.value.name, caught.value.seconds, trio.current_time()) == ("agent", 6, 6)
+        assert session.current_agent.name != "Slow"
+        await session.update_agent(OTHER)
+        assert session.current_agent is OTHER

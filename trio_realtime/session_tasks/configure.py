@@ -121,16 +121,26 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAge
 
     Raises:
         ConfigRejected: the server refused.
-        RealtimeTimeoutError: it did not answer (name ``"configure"``).
+        RealtimeTimeoutError: it did not answer (name ``"configure"``), or the agent's instructions function or MCP
+            servers did not (name ``"agent"``).
         SessionClosed: the session ended meanwhile.
         UserError: the agent's tools are at fault.
     """
     async with hub.agent_lock:
-        settings, tools = await agent_settings(agent, hub.wrapper, hub.model_config, hub.run_config)
+        settings, tools = await _read_agent(hub, agent)
         await _configure(hub, settings)
         before, hub.agent, hub.tools = hub.agent, agent, tools
         hub.follow_audio_format()
         return before
+
+
+async def _read_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> tuple[RealtimeSessionModelSettings, AgentTools]:
+    """Give an agent's settings and tools, in the time that there is for that at the beginning too."""
+    seconds = hub.run_config.timeouts.connect
+    with trio.move_on_after(seconds):
+        return await agent_settings(agent, hub.wrapper, hub.model_config, hub.run_config)
+    message = f"the agent {agent.name!r} did not give its instructions and tools within {seconds:g} seconds"
+    raise RealtimeTimeoutError(message, name="agent", seconds=seconds)
 
 
 async def apply_update(hub: SessionHub, update: RealtimeModelSendSessionUpdate) -> None:

@@ -6,7 +6,7 @@ Everything here is synchronous unless it says otherwise, so that between two che
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import trio
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from trio_realtime.session_tasks.tool_runner import ToolRunner
     from trio_realtime.tools import AgentTools
 
-__all__ = ["ConfigWaiter", "SessionHub", "SessionStatus", "describe_error"]
+__all__ = ["ConfigWaiter", "SessionHub", "SessionStatus", "Watcher", "describe_error"]
 
 SessionStatus: TypeAlias = Literal["connecting", "connected", "reconnecting", "ending", "closed"]
 _ASIDE: Final = 64  # parts of out-of-band responses whose words are kept for their transcripts
@@ -57,6 +57,13 @@ def describe_error(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001
         return type(error).__name__
+
+
+class Watcher(Protocol):
+    """A task of a session that follows its events; made before any of the session's tasks runs."""
+
+    async def run(self) -> None:
+        """Do its work until cancelled, or until there is nothing more to do."""
 
 
 class ConfigWaiter:
@@ -112,9 +119,14 @@ class SessionHub:
         self.handle: Callable[[RealtimeModelEvent], None] = lambda _: None
         self.stop_tools: Callable[[], None] = lambda: None
         self.settle_checks: Callable[[float], None] = lambda _: None
+        self.cancel_body: Callable[[], None] = lambda: None
+        self.watchers: dict[str, Callable[[SessionHub], Watcher]] = {}
+        self.limit: str | None = None
+        self._tokens_before: int = 0
         self.blocked: Overflow | None = None
         self.events_published: int = 0
         self._aside: dict[tuple[str, int], GrowingText] = {}
+        self._tokens_before = self.tokens_used()
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +134,14 @@ class SessionHub:
         """Make a reader that sees everything of its selection from now on."""
         buffer = EventBuffer(self.run_config.delivery, types)
         stream: EventStream[Any] = EventStream(buffer, self._given, self._seen)
+        self.delivery.add(stream)
+        return stream
+
+    def inner_stream(self, types: tuple[type[Any], ...]) -> EventStream[Any]:
+        """Make a reader for a task of the session itself: what it is given, the application has not seen."""
+        stream: EventStream[Any] = EventStream(
+            EventBuffer(self.run_config.delivery, types), lambda _event, _now: None, lambda: None
+        )
         self.delivery.add(stream)
         return stream
 
@@ -174,6 +194,11 @@ class SessionHub:
         """Tell the application and the hooks of an error that does not end the session."""
         self.publish_before(before, RealtimeError(info=self.info, error=error, received_at=received_at))
         self.hooks.error(error)
+
+    def tokens_used(self) -> int:
+        """Tokens of the responses and transcripts of this session; of all its sessions, if the context is shared."""
+        usage = self.wrapper.usage
+        return usage.total_tokens + usage.transcription.total_tokens - self._tokens_before
 
     def owner(self, response_id: str | None) -> tuple[RealtimeAgent[Any], AgentTools]:
         """Give the agent whose response it is, with what it offered then; the current one for an unknown response."""

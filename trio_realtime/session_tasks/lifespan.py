@@ -70,6 +70,7 @@ class _Services:
             "tool runner": self.tools,
             "guardrails": _Service(hub, hub.guardrails.run),
             "hooks": self.hooks,
+            **{name: _Service(hub, make(hub).run) for name, make in hub.watchers.items()},
         }
         for name, service in self._all.items():
             nursery.start_soon(service, name=f"realtime session: {name}")
@@ -132,7 +133,9 @@ async def lifespan(hub: SessionHub, model: RealtimeModel) -> AsyncGenerator[None
                 async with trio.open_nursery() as nursery:
                     services = _start(hub, nursery)
                     try:
-                        yield
+                        with trio.CancelScope() as body:  # a limit of the session ends it, and nothing else
+                            hub.cancel_body = body.cancel
+                            yield
                     except BaseException as error:  # noqa: BLE001  parked: raised outside the nursery
                         body_error = error
                     await services.close()
