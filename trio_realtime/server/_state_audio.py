@@ -5,10 +5,11 @@ from __future__ import annotations
 from trio_realtime.server._schema import RefusedError
 from trio_realtime.server._state_items import decoded_audio
 from trio_realtime.server._state_responses import ResponsesState
-from trio_realtime.server.actions import Step, Transcribe
+from trio_realtime.server.actions import Consider, Step, Transcribe
 from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.conversation import spoken_item
-from trio_realtime.server.input_buffer import InputBuffer, SpeechStarted
+from trio_realtime.server.hearing import VoiceActivityDetector
+from trio_realtime.server.input_buffer import Heard, InputBuffer, SpeechPaused, SpeechStarted, SpeechStopped
 from trio_realtime.server.playback import Playback
 from trio_realtime.server.settings import Json, merge_session
 
@@ -19,11 +20,19 @@ class AudioState(ResponsesState):
     """Audio in, and the turns that it makes."""
 
     def __init__(
-        self, number: int, anonymous_errors: frozenset[str], *, now: float, playback: Playback, session: Json
+        self,
+        number: int,
+        anonymous_errors: frozenset[str],
+        *,
+        now: float,
+        playback: Playback,
+        session: Json,
+        detector: VoiceActivityDetector | None = None,
+        pause_ms: float | None = None,
     ) -> None:
         super().__init__(number, anonymous_errors, now=now, playback=playback)
         self.session: Json = session
-        self._input = InputBuffer(self._input_format(), self._turn_detection())
+        self._input = InputBuffer(self._input_format(), self._turn_detection(), detector=detector, pause_ms=pause_ms)
         self._speech_item: str | None = None
         self._idle_at: float | None = None
         self._idle_from_ms = 0.0
@@ -46,16 +55,46 @@ class AudioState(ResponsesState):
         data = decoded_audio(event["audio"], "audio")
         if self.session["audio"]["input"]["format"]["type"] == "audio/pcm" and len(data) % 2:
             raise RefusedError("invalid_value", "Invalid 'audio': an odd number of bytes is not 16 bit PCM.", "audio")
-        for heard in self._input.append(data):
-            if isinstance(heard, SpeechStarted):
-                self._speech_started(heard.audio_start_ms, step)
-                continue
-            item_id = self._speech_item or self.new_id("item")
-            self._speech_item = None
-            stopped = self.event("input_audio_buffer.speech_stopped", audio_end_ms=heard.audio_end_ms, item_id=item_id)
-            step.events.append(stopped)
-            self._commit_clip(heard.clip, item_id, step)
-            self._answer_turn(step)
+        self._take_heard(self._input.append(data), step)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether audio waits for :meth:`go_on`: turn detection listens to a long piece in slices."""
+        return self._input.unheard
+
+    def go_on(self, now: float) -> Step:
+        """Listen to the next slice of the audio that came last; to be done before the next message is taken."""
+        self._now = now
+        step = Step()
+        self._take_heard(self._input.go_on(), step)
+        return step
+
+    def considered(self, pause: int, now: float, *, finished: bool) -> Step:
+        """Take what the engine thinks of a pause; the turn may end by it."""
+        self._now = now
+        step = Step()
+        stopped = self._input.considered(pause, finished=finished)
+        if stopped is not None:
+            self._take_heard([stopped], step)
+        return step
+
+    def _take_heard(self, heard: list[Heard], step: Step) -> None:
+        for event in heard:
+            match event:
+                case SpeechStarted(audio_start_ms):
+                    self._speech_started(audio_start_ms, step)
+                case SpeechPaused(number, clip):
+                    step.actions.append(Consider(number, clip))
+                case SpeechStopped():
+                    self._speech_stopped(event, step)
+
+    def _speech_stopped(self, heard: SpeechStopped, step: Step) -> None:
+        item_id = self._speech_item or self.new_id("item")
+        self._speech_item = None
+        stopped = self.event("input_audio_buffer.speech_stopped", audio_end_ms=heard.audio_end_ms, item_id=item_id)
+        step.events.append(stopped)
+        self._commit_clip(heard.clip, item_id, step, pause=heard.pause)
+        self._answer_turn(step)
 
     def _speech_started(self, audio_start_ms: int, step: Step) -> None:
         self._speech_item = self.new_id("item")
@@ -93,7 +132,9 @@ class AudioState(ResponsesState):
         self._speech_item = None
         self._commit_clip(clip, item_id, step)
 
-    def _commit_clip(self, clip: AudioClip, item_id: str, step: Step, *, spoken: bool = True) -> None:
+    def _commit_clip(
+        self, clip: AudioClip, item_id: str, step: Step, *, spoken: bool = True, pause: int | None = None
+    ) -> None:
         item = spoken_item(item_id, clip)
         previous = self.conversation.insert(item)
         committed = self.event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
@@ -101,9 +142,7 @@ class AudioState(ResponsesState):
         self._item_events(item, previous, step)
         if spoken:
             announce = self.session["audio"]["input"]["transcription"] is not None
-            step.actions.append(Transcribe(item_id, clip, announce))
-        else:
-            item.heard = ""
+            step.actions.append(Transcribe(item_id, clip, announce, pause))
 
     def _clear(self, _event: Json, step: Step) -> None:
         self._input.clear()

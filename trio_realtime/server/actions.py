@@ -10,7 +10,7 @@ from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.engines.base import EngineStep
 from trio_realtime.server.settings import Json
 
-__all__ = ["Action", "Close", "StartResponse", "Step", "StopResponse", "Transcribe"]
+__all__ = ["Action", "Close", "Consider", "StartResponse", "Step", "StopResponse", "Transcribe"]
 
 
 @attrs.frozen
@@ -30,11 +30,23 @@ class StopResponse:
 
 @attrs.frozen
 class Transcribe:
-    """Ask the engine for the words in this item; ``announce`` if the client wants to see them."""
+    """Ask the engine for the words in this item; ``announce`` if the client wants to see them.
+
+    ``pause``: the words were asked for at this pause already.
+    """
 
     item_id: str
     clip: AudioClip
     announce: bool
+    pause: int | None = None
+
+
+@attrs.frozen
+class Consider:
+    """Ask the engine what it thinks of a turn that may be over."""
+
+    pause: int
+    clip: AudioClip
 
 
 @attrs.frozen
@@ -45,7 +57,7 @@ class Close:
     reason: str
 
 
-Action: TypeAlias = StartResponse | StopResponse | Transcribe | Close
+Action: TypeAlias = StartResponse | StopResponse | Transcribe | Consider | Close
 """What the state machine wants done."""
 
 

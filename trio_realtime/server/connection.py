@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -19,8 +19,9 @@ import trio
 
 from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError
 from trio_realtime.server._link import Cut, Outgoing
-from trio_realtime.server.actions import Close, StartResponse, Step, StopResponse, Transcribe
-from trio_realtime.server.engines.base import Engine, EngineStep, Pause, Transcript
+from trio_realtime.server._thoughts import Thoughts
+from trio_realtime.server.actions import Close, Consider, StartResponse, Step, StopResponse, Transcribe
+from trio_realtime.server.engines.base import Considered, Engine, EngineStep, Pause, Transcript, closable
 from trio_realtime.server.faults import FaultPlan, Frame, RaceResponse, Refuse
 from trio_realtime.server.settings import Json
 from trio_realtime.server.state import SessionState
@@ -91,6 +92,8 @@ class ServerConnection:
             call_id=query.get("call_id", [None])[0],
             transcription=query.get("intent") == ["transcription"],
             anonymous_errors=options.anonymous_errors,
+            detector=engine.detector,
+            pause_ms=engine.pause_ms,
         )
         self._wire = wire
         self._engine = engine.open()
@@ -99,6 +102,7 @@ class ServerConnection:
         self._out = Outgoing(wire, cut, plan, number=number, limit=options.max_queued_events)
         self._scopes: dict[str, trio.CancelScope] = {}
         self._listening: dict[str, trio.Event] = {}
+        self._thoughts = Thoughts()
         self._recorded_audio = 0
         self._deadline: float | None = None
         self._clock_set = trio.Event()
@@ -182,6 +186,7 @@ class ServerConnection:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                await self._engine.prepare()
                 self._out.post(self.state.open())
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._keep_time)
@@ -224,6 +229,9 @@ class ServerConnection:
             except RealtimeTimeoutError:
                 return
             self._take(_parsed(message))
+            while self.state.unheard:
+                await trio.lowlevel.checkpoint()
+                self._apply(self.state.go_on(trio.current_time()))
             await self._out.room()
 
     def _take(self, message: object) -> None:
@@ -272,6 +280,9 @@ class ServerConnection:
                 case Transcribe():
                     self._listening[action.item_id] = trio.Event()
                     self._spawn(self._transcribe, action)
+                case Consider():
+                    if self._thoughts.want(action):
+                        self._spawn(self._consider)
                 case Close(code, reason):
                     self._out.post_end(code, reason)
         self._check_clock()
@@ -311,7 +322,7 @@ class ServerConnection:
             steps = _given(action.steps)
         else:
             steps = self._engine.respond(self.state.engine_request(action.response_id))
-        async with aclosing(_closable(steps)) as running:
+        async with aclosing(closable(steps)) as running:
             async for step in running:
                 if isinstance(step, Pause):
                     await trio.sleep(step.seconds)
@@ -325,10 +336,23 @@ class ServerConnection:
 
     # Transcriptions
 
+    async def _consider(self) -> None:
+        """Ask the engine about pauses, one after another, until there is none to ask about."""
+        while (action := self._thoughts.next()) is not None:
+            try:
+                considered = await self._engine.consider(action.clip)
+            except Exception:
+                _logger.exception("connection %d: the engine failed at a pause", self.number)
+                considered = Considered(Transcript("", error="The audio could not be transcribed."))
+            self._thoughts.put(action, considered)
+            self._apply(self.state.considered(action.pause, trio.current_time(), finished=considered.finished))
+
     async def _transcribe(self, action: Transcribe) -> None:
         try:
-            made = await self._engine.transcribe(action.clip)
-            transcript = Transcript(made) if isinstance(made, str) else made
+            transcript = await self._thoughts.wait(action.pause)
+            if transcript is None:
+                made = await self._engine.transcribe(action.clip)
+                transcript = Transcript(made) if isinstance(made, str) else made
         except Exception:
             _logger.exception("connection %d: the engine failed to transcribe", self.number)
             transcript = Transcript("", error="The audio could not be transcribed.")
@@ -354,14 +378,3 @@ def _parsed(message: str | bytes) -> object:
 async def _given(steps: Iterable[EngineStep]) -> AsyncIterator[EngineStep]:
     for step in steps:
         yield step
-
-
-async def _closable(steps: AsyncIterator[EngineStep]) -> AsyncGenerator[EngineStep, None]:
-    """Make a generator of any iterator, which can be closed; closing it closes the other if that can be."""
-    try:
-        async for step in steps:
-            yield step
-    finally:
-        close: Callable[[], Awaitable[None]] | None = getattr(steps, "aclose", None)
-        if close is not None:
-            await close()

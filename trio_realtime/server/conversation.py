@@ -18,6 +18,7 @@ __all__ = ["Conversation", "EngineView", "Item", "Tokens", "created_item", "spok
 _AUDIO_KEPT: Final = 8
 _INPUT_AUDIO_TOKEN_MS: Final = 100.0
 _IMAGE_TOKENS: Final = 258
+_ROUNDED_MS: Final = 1.0
 
 
 def text_tokens(text: str) -> int:
@@ -56,7 +57,7 @@ class Item:
         audio_ms: for an assistant's audio item, how much audio was sent (or is left after a truncation).
         truncated: whether it was cut; its transcript and length then stay as they are.
         heard: the words in the user's audio, as far as the engine could tell; known to the engine only, unless
-            input transcription is configured.
+            input transcription is configured. Of an assistant's item that was cut: the words that the user heard.
         tokens: what it costs as input.
     """
 
@@ -67,6 +68,24 @@ class Item:
     truncated: bool = False
     heard: str | None = None
     tokens: Tokens = Tokens()
+    spoken: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
+    """When the sound of each word of the assistant ends, in milliseconds."""
+
+    def speak(self, words: Sequence[str], length_ms: float) -> None:
+        """Note words that are spoken evenly over the next ``length_ms`` of the item's audio."""
+        begin = self.spoken[-1][0] if self.spoken else 0.0
+        whole = sum(map(len, words))
+        said = 0
+        for word in words:
+            said += len(word)
+            self.spoken.append((begin + length_ms * said / whole, word))
+
+    def cut(self, audio_end_ms: float) -> None:
+        """Keep what was heard: audio up to a moment, and the words whose sound had ended by then."""
+        self.audio_ms = audio_end_ms
+        self.truncated = True
+        self.spoken = [(end, word) for end, word in self.spoken if end <= audio_end_ms + _ROUNDED_MS]
+        self.heard = "".join(word for _, word in self.spoken)
 
     @property
     def id(self) -> str:
@@ -88,7 +107,7 @@ class Item:
         item = {**self.full, "id": self.id}
         if self.heard is not None:
             item["content"] = [
-                {**part, "transcript": self.heard} if part.get("type") == "input_audio" else part
+                {**part, "transcript": self.heard} if part.get("type") in {"input_audio", "output_audio"} else part
                 for part in self.full["content"]
             ]
         return item
@@ -216,7 +235,7 @@ class Conversation:
         return self._order[position - 1] if position else None
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cut an assistant's audio; its transcript goes, because the server cannot tell which words were heard.
+        """Cut an assistant's audio; its transcript goes, as with the service. The engine still knows what was heard.
 
         Raises:
             RefusedError: not an audio message of the assistant, or longer than the audio that there is.
@@ -232,8 +251,7 @@ class Conversation:
         if audio_end_ms > item.audio_ms:
             message = f"Audio content of {round(item.audio_ms)}ms is already shorter than {audio_end_ms}ms"
             raise RefusedError("invalid_value", message, "audio_end_ms")
-        item.audio_ms = float(audio_end_ms)
-        item.truncated = True
+        item.cut(float(audio_end_ms))
         parts[content_index]["transcript"] = None
         self.recount(item)
 

@@ -1,4 +1,4 @@
-"""The input audio buffer and turn detection on the loudness of the audio.
+"""The input audio buffer and turn detection.
 
 All times are milliseconds of audio since the session began, counted in samples: the clock has no part in it.
 """
@@ -6,24 +6,25 @@ All times are milliseconds of audio since the session began, counted in samples:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from trio_realtime.audio import AudioFormat
-from trio_realtime.server.audio import AudioClip, decode, rms
+from trio_realtime.server.audio import AudioClip, decode
+from trio_realtime.server.hearing import LoudnessDetector, VoiceActivity, VoiceActivityDetector
 
-__all__ = ["MIN_COMMIT_MS", "InputBuffer", "SpeechStarted", "SpeechStopped"]
+__all__ = ["MIN_COMMIT_MS", "Heard", "InputBuffer", "SpeechPaused", "SpeechStarted", "SpeechStopped"]
 
 MIN_COMMIT_MS: Final = 100.0
 """A commit of less audio is refused."""
 
-_FRAME_MS: Final = 20
-_ONSET_FRAMES: Final = 2
 _KEEP_MS: Final = 10_000.0
-_LOUDNESS_AT_ONE: Final = 0.04 * 32768
 _SEMANTIC_SILENCE_MS: Final[Mapping[str, float]] = {"low": 1_000.0, "medium": 500.0, "auto": 500.0, "high": 250.0}
+_SEMANTIC_LIMIT_MS: Final[Mapping[str, float]] = {"low": 8_000.0, "medium": 4_000.0, "auto": 4_000.0, "high": 2_000.0}
+"""How long the service waits at most, by eagerness (from its documentation of ``semantic_vad``)."""
 _SEMANTIC_PADDING_MS: Final = 300.0
+_SEMANTIC_THRESHOLD: Final = 0.5
 
 
 @attrs.frozen
@@ -34,51 +35,97 @@ class SpeechStarted:
 
 
 @attrs.frozen
+class SpeechPaused:
+    """The turn may be over; ``clip`` is all of it so far. :meth:`InputBuffer.considered` is told what comes of it."""
+
+    number: int
+    clip: AudioClip
+
+
+@attrs.frozen
 class SpeechStopped:
-    """Speech ended; ``audio_end_ms`` has the silence in it by which that was seen. ``clip`` is the whole turn."""
+    """Speech ended; ``audio_end_ms`` has the silence in it by which that was seen.
+
+    ``clip`` is the whole turn; ``pause`` is the number of the pause that it ended in, if that was told.
+    """
 
     audio_end_ms: int
     clip: AudioClip
+    pause: int | None = None
+
+
+Heard: TypeAlias = SpeechStarted | SpeechPaused | SpeechStopped
+"""What turn detection hears."""
 
 
 @attrs.define
 class _Detector:
     """Thresholds of one ``turn_detection`` object, and where in speech or silence the audio is."""
 
-    loudness: float
+    activity: VoiceActivity
+    threshold: float
+    stay: float
     silence_ms: float
+    limit_ms: float
     padding_ms: float
     loud_frames: int = 0
     quiet_ms: float = 0.0
     speaking: bool = False
     start_ms: float = 0.0
+    pause: int | None = None
+    finished: bool = True
+    """Whether what was said up to the pause seems to be a whole turn."""
 
-
-def _detector(settings: Mapping[str, Any] | None) -> _Detector | None:
-    if settings is None:
-        return None
-    if settings["type"] == "semantic_vad":
-        silence_ms = _SEMANTIC_SILENCE_MS[settings["eagerness"]]
-        return _Detector(0.5 * _LOUDNESS_AT_ONE, silence_ms, _SEMANTIC_PADDING_MS)
-    return _Detector(
-        settings["threshold"] * _LOUDNESS_AT_ONE,
-        max(settings["silence_duration_ms"], _FRAME_MS),
-        settings["prefix_padding_ms"],
-    )
+    @property
+    def enough_ms(self) -> float:
+        """The silence that ends the turn."""
+        return self.silence_ms if self.finished else self.limit_ms
 
 
 class InputBuffer:
     """Audio that was appended and not yet committed, with turn detection if that is configured.
 
     While turn detection hears nothing, only the last ten seconds are kept.
+
+    Args:
+        format: of the audio.
+        turn_detection: the session's object of that name.
+        detector: what tells speech from silence; by default loudness.
+        pause_ms: after how much silence a turn that may be over is told of; None: never. With ``semantic_vad`` the
+            turn then ends after the silence of its eagerness if it is found complete, else after the longest wait.
     """
 
-    def __init__(self, format: AudioFormat, turn_detection: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        format: AudioFormat,
+        turn_detection: Mapping[str, Any] | None,
+        *,
+        detector: VoiceActivityDetector | None = None,
+        pause_ms: float | None = None,
+    ) -> None:
         self._format = format
-        self._detector = _detector(turn_detection)
+        self._source = detector or LoudnessDetector()
+        self._pause_ms = pause_ms
+        self._pauses = 0
         self._data = bytearray()
+        self._waiting = b""
         self._data_start_ms = 0.0
-        self._scanned = 0
+        self._detector = self._detector_for(turn_detection)
+        self._scanned_ms = 0.0
+
+    def _detector_for(self, settings: Mapping[str, Any] | None) -> _Detector | None:
+        if settings is None:
+            return None
+        if settings["type"] == "semantic_vad":
+            threshold, padding = _SEMANTIC_THRESHOLD, _SEMANTIC_PADDING_MS
+            silence = _SEMANTIC_SILENCE_MS[settings["eagerness"]]
+            limit = silence if self._pause_ms is None else _SEMANTIC_LIMIT_MS[settings["eagerness"]]
+        else:
+            threshold, padding = settings["threshold"], settings["prefix_padding_ms"]
+            limit = silence = max(settings["silence_duration_ms"], self._source.frame_ms)
+        stay = threshold if not self._source.hysteresis else max(threshold - self._source.hysteresis, 0.01)
+        activity = self._source.open(self._format.rate)
+        return _Detector(activity, threshold, stay, silence, limit, padding)
 
     @property
     def total_ms(self) -> float:
@@ -95,34 +142,59 @@ class InputBuffer:
         """Whether turn detection is between a start and a stop of speech."""
         return self._detector is not None and self._detector.speaking
 
+    @property
+    def unheard(self) -> bool:
+        """Whether there is audio for :meth:`go_on`."""
+        return bool(self._waiting)
+
     def configure(self, format: AudioFormat, turn_detection: Mapping[str, Any] | None) -> None:
         """Use other settings from now on; audio of another format that was not committed is dropped."""
         if format != self._format:
             self._drop_until(self.total_ms)
             self._data.clear()
             self._format = format
-        self._detector = _detector(turn_detection)
-        self._scanned = len(self._data)
+        self._detector = self._detector_for(turn_detection)
+        self._scanned_ms = self.total_ms
 
-    def append(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
-        """Add audio and give what turn detection heard in it, in order."""
+    def append(self, data: bytes) -> list[Heard]:
+        """Add audio and give what turn detection heard in it, in order.
+
+        If the detector listens in slices, the rest of the audio is for :meth:`go_on`.
+        """
+        self._waiting += data
+        return self.go_on()
+
+    def go_on(self) -> list[Heard]:
+        """Take the next slice of what was appended."""
+        data, self._waiting = self._waiting, b""
+        slice_ms = self._source.slice_ms
+        if slice_ms is not None and self._detector is not None:
+            size = int(slice_ms * self._format.bytes_per_second / 1000) & ~1
+            data, self._waiting = data[:size], data[size:]
         self._data += data
-        heard: list[SpeechStarted | SpeechStopped] = []
+        heard: list[Heard] = []
         detector = self._detector
         if detector is None:
             return heard
-        frame = self._format.bytes_per_second * _FRAME_MS // 1000
-        while self._scanned + frame <= len(self._data):
-            begin, self._scanned = self._scanned, self._scanned + frame
-            clip = decode(bytes(self._data[begin : self._scanned]), self._format)
-            event = self._scan(detector, loud=rms(clip.pcm) > detector.loudness)
-            if event is not None:
-                heard.append(event)
+        for likely in detector.activity.hear(decode(data, self._format).pcm):
+            self._scanned_ms += self._source.frame_ms
+            heard += self._scan(detector, likely)
         if not detector.speaking:
-            keep = self._position(self._scanned) - max(_KEEP_MS, detector.padding_ms)
+            keep = self._scanned_ms - max(_KEEP_MS, detector.padding_ms)
             if keep - self._data_start_ms > 1_000:
                 self._drop_until(keep)
         return heard
+
+    def considered(self, number: int, *, finished: bool) -> SpeechStopped | None:
+        """Hear what is thought of a pause; give the end of the turn if it is over by that.
+
+        Nothing if the speech has gone on or has ended since.
+        """
+        detector = self._detector
+        if detector is None or not detector.speaking or detector.pause != number:
+            return None
+        detector.finished = finished
+        return self._stop(detector) if detector.quiet_ms >= detector.enough_ms else None
 
     def commit(self) -> AudioClip | None:
         """Take everything as one clip; None, with nothing taken, if there is less than 100 ms."""
@@ -146,34 +218,54 @@ class InputBuffer:
             self._detector.speaking = False
             self._detector.loud_frames = 0
             self._detector.quiet_ms = 0.0
+            self._forget_pause(self._detector)
 
-    def _position(self, offset: int) -> float:
-        return self._data_start_ms + self._format.duration_ms(offset)
+    def _forget_pause(self, detector: _Detector) -> None:
+        detector.pause = None
+        detector.finished = self._pause_ms is None or detector.limit_ms == detector.silence_ms
 
-    def _drop_until(self, position_ms: float) -> None:
+    def _offset(self, position_ms: float) -> int:
+        """Give the place of a moment in the data, on a whole sample."""
         sample = 2 if self._format.type == "audio/pcm" else 1
         size = round((position_ms - self._data_start_ms) * self._format.bytes_per_second / 1000) // sample * sample
-        size = max(0, min(size, len(self._data)))
-        self._data_start_ms = self._position(size)
-        del self._data[:size]
-        self._scanned = max(0, self._scanned - size)
+        return max(0, min(size, len(self._data)))
 
-    def _scan(self, detector: _Detector, *, loud: bool) -> SpeechStarted | SpeechStopped | None:
-        now_ms = self._position(self._scanned)
+    def _drop_until(self, position_ms: float) -> None:
+        size = self._offset(position_ms)
+        self._data_start_ms += self._format.duration_ms(size)
+        del self._data[:size]
+
+    def _scan(self, detector: _Detector, likely: float) -> list[Heard]:
+        now_ms = self._scanned_ms
+        frame_ms = self._source.frame_ms
         if not detector.speaking:
-            detector.loud_frames = detector.loud_frames + 1 if loud else 0
-            if detector.loud_frames < _ONSET_FRAMES:
-                return None
-            begun = now_ms - _ONSET_FRAMES * _FRAME_MS - detector.padding_ms
+            detector.loud_frames = detector.loud_frames + 1 if likely > detector.threshold else 0
+            if detector.loud_frames < self._source.onset_frames:
+                return []
+            begun = now_ms - self._source.onset_frames * frame_ms - detector.padding_ms
             detector.start_ms = max(self._data_start_ms, begun)
             detector.speaking, detector.quiet_ms = True, 0.0
-            return SpeechStarted(round(detector.start_ms))
-        detector.quiet_ms = 0.0 if loud else detector.quiet_ms + _FRAME_MS
-        if detector.quiet_ms < detector.silence_ms:
-            return None
-        self._drop_until(detector.start_ms)
-        size = self._scanned
-        clip = decode(bytes(self._data[:size]), self._format)
-        self._drop_until(now_ms)
+            self._forget_pause(detector)
+            return [SpeechStarted(round(detector.start_ms))]
+        if likely > detector.stay:
+            detector.quiet_ms = 0.0
+            self._forget_pause(detector)
+            return []
+        detector.quiet_ms += frame_ms
+        if detector.quiet_ms >= detector.enough_ms:
+            return [self._stop(detector)]
+        if self._pause_ms is not None and detector.pause is None and detector.quiet_ms >= self._pause_ms:
+            self._pauses += 1
+            detector.pause = self._pauses
+            return [SpeechPaused(self._pauses, self._turn(detector))]
+        return []
+
+    def _turn(self, detector: _Detector) -> AudioClip:
+        first, last = self._offset(detector.start_ms), self._offset(self._scanned_ms)
+        return decode(bytes(self._data[first:last]), self._format)
+
+    def _stop(self, detector: _Detector) -> SpeechStopped:
+        stopped = SpeechStopped(round(self._scanned_ms), self._turn(detector), detector.pause)
+        self._drop_until(self._scanned_ms)
         self._rest()
-        return SpeechStopped(round(now_ms), clip)
+        return stopped

@@ -154,7 +154,9 @@ class LocalServer:
 
         Raises:
             OSError: the address cannot be bound.
+            UserError: the engine lacks something.
         """
+        await self.engine.prepare()
         listeners = await trio.open_tcp_listeners(port, host=host)
         first, *others = listeners
         bound: tuple[str, int] = first.socket.getsockname()[:2]

@@ -75,6 +75,7 @@ class _Open:
     output_index: int
     kind: Literal["spoken", "written", "call"]
     words: str = ""
+    deltas: int = 0
 
 
 class ServerResponse:
@@ -107,7 +108,7 @@ class ServerResponse:
         output: Json = {**host.session["audio"]["output"], **section(create, "audio", "output")}
         self._format: AudioFormat = audio_format(output["format"])
         self._speed = float(output["speed"])
-        self._voice = output["voice"]
+        self._voice: str | Json = output["voice"]
         self._conversation_id = conversation_id
         self.metadata: Mapping[str, str] | None = create.get("metadata")
         self.status: str = "in_progress"
@@ -124,6 +125,21 @@ class ServerResponse:
     def done(self) -> bool:
         """Whether it has ended."""
         return self.status != "in_progress"
+
+    @property
+    def voice(self) -> str:
+        """The voice's name or id."""
+        return self._voice if isinstance(self._voice, str) else str(self._voice["id"])
+
+    @property
+    def speed(self) -> float:
+        """How fast it speaks."""
+        return self._speed
+
+    @property
+    def rate(self) -> int:
+        """Samples per second of its audio."""
+        return self._format.rate
 
     @property
     def modalities(self) -> list[str]:
@@ -165,6 +181,7 @@ class ServerResponse:
             case Say():
                 yield from self._say(step)
             case CallTool():
+                yield from self._end_message()
                 yield from self._call(step)
             case Fail(message, code, type):
                 error = {"type": type, "code": code, "message": message}
@@ -178,7 +195,7 @@ class ServerResponse:
         """End the response: close what is open, then ``response.done``. Nothing if it has ended before."""
         if self.done:
             return []
-        events = self._close("incomplete")
+        events = self._close("completed" if status == "completed" else "incomplete")
         self.status = status
         if status != "completed":
             self._status_details = {"type": status}
@@ -248,7 +265,21 @@ class ServerResponse:
     def _delta(self, type: str, opened: _Open, delta: str, **fields: Any) -> Json:
         return self._event(type, opened, **fields, delta=delta, obfuscation=self._host.obfuscation())
 
+    def _end_message(self) -> Iterator[Emission]:
+        """End a message that had more to come."""
+        if self._open is not None:
+            yield Emission(self._close("completed"))
+
     def _say(self, step: Say) -> Iterator[Emission]:
+        opened = self._open
+        if opened is None:
+            opened, emission = self._begin_message()
+            yield emission
+        yield from self._speak(opened, step) if opened.kind == "spoken" else self._write(opened, step.text)
+        if not self.done and not step.more:
+            yield from self._end_message()
+
+    def _begin_message(self) -> tuple[_Open, Emission]:
         spoken = self.modalities == ["audio"]
         wire: Json = {
             "id": self._host.new_id("item"),
@@ -263,10 +294,7 @@ class ServerResponse:
         item.content.append({"type": "output_audio" if spoken else "output_text", key: ""})
         part = {"type": "audio" if spoken else "text", key: ""}
         added = self._event("response.content_part.added", opened, part=part)
-        yield Emission([*events, added])
-        yield from self._speak(opened, step) if spoken else self._write(opened, step.text)
-        if not self.done:
-            yield Emission(self._close("completed"))
+        return opened, Emission([*events, added])
 
     def _message_done(self, opened: _Open) -> list[Json]:
         spoken = opened.kind == "spoken"
@@ -298,13 +326,15 @@ class ServerResponse:
         """Give audio in deltas of growing length, and with each the words whose sound begins in it."""
         audio = self._audio_of(step)
         words = _pieces(step.text, 1)
-        at, turn = 0, 0
+        opened.item.speak(words, len(audio) / 2 / self._format.rate * 1000)
+        at, before = 0, len(opened.words)
         while (at < len(audio) or words) and not self.done:
-            size = self._format.bytes_per_second * _DELTA_MS[min(turn, len(_DELTA_MS) - 1)] // 1000
-            chunk, at, turn = audio[at : at + size], at + size, turn + 1
+            size = self._format.rate * _DELTA_MS[min(opened.deltas, len(_DELTA_MS) - 1)] // 1000 * 2
+            chunk, at = encode(audio[at : at + size], self._format), at + size
+            opened.deltas += 1
             share = min(1.0, at / len(audio)) if audio else 1.0
             events: list[Json] = []
-            while words and (share == 1.0 or len(opened.words) < share * len(step.text)):
+            while words and (share == 1.0 or len(opened.words) - before < share * len(step.text)):
                 events.append(self._written(opened, words.pop(0)))
             if chunk:
                 events += self._audio(opened, chunk)
@@ -312,9 +342,10 @@ class ServerResponse:
             yield from self._check_tokens()
 
     def _audio_of(self, step: Say) -> bytes:
-        if step.audio is None:
-            return synthesize(step.text, self._format, speed=self._speed)
-        return encode(step.audio.resampled(self._format.rate).pcm, self._format)
+        """Give what is to be said as 16 bit PCM at the rate of the format."""
+        if step.audio is not None:
+            return step.audio.resampled(self._format.rate).pcm
+        return synthesize(step.text, AudioFormat("audio/pcm", self._format.rate), speed=self._speed)
 
     def _audio(self, opened: _Open, chunk: bytes) -> list[Json]:
         length = self._format.duration_ms(len(chunk))

@@ -19,6 +19,7 @@ from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.client_events import check_client_event
 from trio_realtime.server.conversation import EngineView
 from trio_realtime.server.engines.base import EngineRequest, EngineStep, Transcript
+from trio_realtime.server.hearing import VoiceActivityDetector
 from trio_realtime.server.playback import Playback
 from trio_realtime.server.responses import Emission
 from trio_realtime.server.settings import DEFAULT_MODEL, Json, default_session, section
@@ -39,6 +40,8 @@ class SessionState(AudioState):
         call_id: the session is attached to a phone call, and reports what its output buffer does.
         transcription: a transcription session, which never answers.
         anonymous_errors: error codes whose events do not say which client event they answer; ``"*"`` is all.
+        detector: what tells speech from silence; by default loudness.
+        pause_ms: after how much silence the engine is asked whether the turn is over; None: never.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class SessionState(AudioState):
         call_id: str | None = None,
         transcription: bool = False,
         anonymous_errors: frozenset[str] = frozenset(),
+        detector: VoiceActivityDetector | None = None,
+        pause_ms: float | None = None,
     ) -> None:
         session = default_session(
             f"sess_{number:05d}",
@@ -60,7 +65,15 @@ class SessionState(AudioState):
             transcription=transcription,
         )
         playback = Playback(reports=call_id is not None)
-        super().__init__(number, anonymous_errors, now=now, playback=playback, session=session)
+        super().__init__(
+            number,
+            anonymous_errors,
+            now=now,
+            playback=playback,
+            session=session,
+            detector=detector,
+            pause_ms=pause_ms,
+        )
         self._expires: float | None = now + session_seconds
         self._session_seconds = session_seconds
         self._handlers: Mapping[str, Callable[[Json, Step], None]] = {
@@ -148,6 +161,9 @@ class SessionState(AudioState):
             metadata=response.metadata,
             in_conversation=response.in_conversation,
             user_audio=None if user is None else user.clip,
+            voice=response.voice,
+            speed=response.speed,
+            rate=response.rate,
         )
 
     def produce(self, response_id: str, step: EngineStep, clock: Callable[[], float]) -> Iterator[Emission]:

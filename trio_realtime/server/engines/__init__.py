@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trio_realtime.server.engines.base import (
     CallTool,
+    Considered,
     Engine,
     EngineRequest,
     EngineStep,
@@ -19,6 +20,7 @@ from trio_realtime.server.engines.script import ScriptEngine, ScriptTurn, Turn
 
 __all__ = [
     "CallTool",
+    "Considered",
     "EchoEngine",
     "Engine",
     "EngineRequest",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from trio_realtime.server.audio import AudioClip
+from trio_realtime.server.hearing import VoiceActivityDetector
 
 __all__ = [
     "CallTool",
+    "Considered",
     "Engine",
     "EngineRequest",
     "EngineStep",
@@ -20,6 +22,7 @@ __all__ = [
     "Pause",
     "Say",
     "Transcript",
+    "closable",
 ]
 
 
@@ -30,10 +33,12 @@ class Say:
     Attributes:
         text: the words; the transcript of the audio.
         audio: 16 bit mono audio to use in place of the synthesized voice.
+        more: the next step goes on with this message if it says something too; without it the message ends here.
     """
 
     text: str
     audio: AudioClip | None = attrs.field(default=None, kw_only=True)
+    more: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
@@ -94,6 +99,19 @@ class Transcript:
     error: str | None = attrs.field(default=None, kw_only=True)
 
 
+@attrs.frozen
+class Considered:
+    """What an engine thinks of a turn that may be over.
+
+    Attributes:
+        transcript: the words so far; they count if no more follow.
+        finished: whether the words seem to be a whole turn (only ``semantic_vad`` looks at it).
+    """
+
+    transcript: Transcript
+    finished: bool = True
+
+
 @attrs.frozen(kw_only=True)
 class EngineRequest:
     """What an engine may know when it answers.
@@ -101,10 +119,12 @@ class EngineRequest:
     Attributes:
         response_id: the response that it fills.
         items: the conversation (as it is when it is looked at), or the response's own input, oldest first, in the
-            protocol's shape; the words that were heard in a user's audio stand in ``transcript``.
+            protocol's shape; the words that were heard in a user's audio stand in ``transcript``, and so do, of an
+            answer that was cut off, those that the user heard.
         instructions, tools, tool_choice, output_modalities, metadata: what counts for this response.
         in_conversation: False for a response outside of the conversation (``conversation="none"``).
         user_audio: the audio of the last user message, if it was spoken.
+        voice, speed, rate: of the audio that is wanted: the voice's name, how fast it speaks, samples per second.
     """
 
     response_id: str
@@ -116,6 +136,9 @@ class EngineRequest:
     metadata: Mapping[str, str] | None = None
     in_conversation: bool = True
     user_audio: AudioClip | None = None
+    voice: str = "alloy"
+    speed: float = 1.0
+    rate: int = 24_000
 
     @property
     def user_text(self) -> str:
@@ -154,7 +177,21 @@ class Engine(ABC):
 
     An engine may serve many sessions; what it must keep for one it keeps in what :meth:`open` gives. An exception of an
     engine fails the response (or the transcription) it was asked for, not the session.
+
+    Attributes:
+        detector: what tells speech from silence; None: loudness.
+        pause_ms: after how much silence :meth:`consider` is asked; None: never.
     """
+
+    detector: VoiceActivityDetector | None = None
+    pause_ms: float | None = None
+
+    async def prepare(self) -> None:  # noqa: B027  most engines have nothing to load
+        """Load what is needed; the server waits for it before it listens, and each session before it begins.
+
+        Raises:
+            UserError: something is missing.
+        """
 
     def open(self) -> Engine:
         """Give the engine of one more connection; itself, unless it keeps something for each."""
@@ -167,3 +204,19 @@ class Engine(ABC):
     async def transcribe(self, audio: AudioClip) -> str | Transcript:
         """Give the words in a user's audio; by default how long it was, since nothing here understands speech."""
         return f"({audio.seconds:.1f} seconds of audio)"
+
+    async def consider(self, audio: AudioClip) -> Considered:
+        """Give the words of a turn that may be over, and whether it seems to be; asked for at pauses of the user."""
+        made = await self.transcribe(audio)
+        return Considered(Transcript(made) if isinstance(made, str) else made)
+
+
+async def closable(steps: AsyncIterator[EngineStep]) -> AsyncGenerator[EngineStep, None]:
+    """Make a generator of any iterator, which can be closed; closing it closes the other if that can be."""
+    try:
+        async for step in steps:
+            yield step
+    finally:
+        close: Callable[[], Awaitable[None]] | None = getattr(steps, "aclose", None)
+        if close is not None:
+            await close()

