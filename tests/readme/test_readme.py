@@ -35,6 +35,7 @@ SAYS = {
     "Other endpoints": "44\n",
     "Usage": "Assistant 44",
     "Custom models": "Pretty bird",
+    "A voice without a key": "LocalServer VoiceEngine",
     "Testing": "took 60",
     "Errors": "did you mean 'model_settings'?",
 }

@@ -101,9 +101,7 @@ def serve(
         str, typer.Option(metavar="HOST", help="The address to listen on. There is no access control.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The port; 0 takes a free one.")] = 0,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="What answers: rules, echo, or voice (extra 'voice').")
-    ] = "rules",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="What answers: rules, echo or voice.")] = "rules",
     pace: Annotated[float, typer.Option(min=0.0, metavar="N", help="Times faster than real time; 0 is at once.")] = 8.0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Write every event to stderr.")] = False,
 ) -> None:

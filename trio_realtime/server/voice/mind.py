@@ -51,10 +51,14 @@ async def think(mind: Mind, request: EngineRequest) -> AsyncGenerator[EngineStep
     reply = await cast("Awaitable[object]", made)
     if reply is None:
         return
-    one = isinstance(reply, str) or not isinstance(reply, Iterable)
-    parts_of_it: Iterable[object] = [reply] if one else cast("Iterable[object]", reply)
-    for part in parts_of_it:
+    for part in _parts(reply):
         yield _step(part)
+
+
+def _parts(reply: object) -> Iterable[object]:
+    if isinstance(reply, str) or not isinstance(reply, Iterable):
+        return (reply,)
+    return cast("Iterable[object]", reply)
 
 
 def _step(part: object) -> EngineStep:
