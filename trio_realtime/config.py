@@ -295,6 +295,7 @@ class RealtimeModelConfig:
     dialect: Dialect | Mapping[str, Any] | str | None = attrs.field(default=None, validator=_is_dialect)
     timeouts: Timeouts | None = attrs.field(default=None, metadata={"internal": True}, repr=False)
     raw_events: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
+    restorable: bool = attrs.field(default=False, metadata={"internal": True}, repr=False)
 
 
 def _is_number(name: str, value: object) -> TypeGuard[float]:

@@ -13,13 +13,44 @@ from contextlib import AbstractAsyncContextManager
 from math import inf
 from typing import Self
 
+import attrs
+
 from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent
-from trio_realtime.model_inputs import RealtimeModelSendEvent
+from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendRawMessage
 
-__all__ = ["RealtimeConnection", "RealtimeModel"]
+__all__ = ["RealtimeConnection", "RealtimeModel", "Unfinished", "UnfinishedResponse"]
+
+
+@attrs.frozen(kw_only=True)
+class UnfinishedResponse:
+    """A response that was asked for and has not ended.
+
+    Attributes:
+        response_id: its id; None if it has not begun.
+        again: the ``response.create`` that asks for it again.
+    """
+
+    response_id: str | None
+    again: RealtimeModelSendRawMessage
+
+
+@attrs.frozen(kw_only=True)
+class Unfinished:
+    """What a connection leaves behind.
+
+    Attributes:
+        inputs: what was sent and not confirmed by the server, in order: items, deletions, audio that no item was made
+            of, commits. It is sent again on the connection that takes the place of this one.
+        responses: what was asked for and has not ended, what is active first.
+        dropped_audio_ms: how much of such audio was too old to be kept, in milliseconds.
+    """
+
+    inputs: Sequence[RealtimeModelSendEvent] = ()
+    responses: Sequence[UnfinishedResponse] = ()
+    dropped_audio_ms: float = 0.0
 
 
 class RealtimeConnection(ABC):
@@ -30,11 +61,35 @@ class RealtimeConnection(ABC):
 
     If so, a session waits for the answer.
     """
+    restorable: bool = False
+    """Whether a session may put another connection in the place of one that was lost.
+
+    Then the model understands the raw messages ``conversation.item.create``, ``conversation.item.delete`` and
+    ``response.create`` of the protocol, and :meth:`unfinished` says what the session needs to know. Without it a lost
+    connection ends the session, whatever its ``reconnect`` says.
+    """
 
     @property
     def output_audio_format(self) -> AudioFormat:
         """The format of the model's audio; sessions count its length with it."""
         return PCM16
+
+    @property
+    def expires_at(self) -> float:
+        """The time on trio's clock at which the server will end the session; ``inf`` for never."""
+        return inf
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way: no response is active or asked for, nobody speaks, nothing is uncommitted."""
+        return True
+
+    def unfinished(self) -> Unfinished:
+        """Give what was sent and has not come to its end. Asked for while it lives or after its end; changes nothing.
+
+        An event whose :meth:`send_event` has raised RealtimeConnectionError or RealtimeTimeoutError belongs to it.
+        """
+        return Unfinished()
 
     @abstractmethod
     async def send_event(self, event: RealtimeModelSendEvent) -> None:

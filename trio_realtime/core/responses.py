@@ -122,6 +122,7 @@ class ResponseSequencer:
         self._active: str | None = None
         self._life = -inf
         self._active_out_of_band: set[str] = set()
+        self._asked: dict[str, ResponseRequest] = {}
         self._ended: deque[str] = deque(maxlen=_REMEMBERED)
         self._settled: deque[str] = deque(maxlen=_REMEMBERED)
         self._echoes: bool | None = None
@@ -237,6 +238,7 @@ class ResponseSequencer:
         if entry is None:
             return Handled(None, [CancelResponse(response_id)] if tag in self._settled else [])
         self._settled.append(entry.request.event_id)
+        self._asked[response_id] = entry.request
         return Handled(entry.request, [CancelResponse(response_id)] if entry.unwanted else [])
 
     def alive(self, response_id: str, now: float) -> None:
@@ -247,6 +249,7 @@ class ResponseSequencer:
     def done(self, response_id: str, now: float) -> list[ResponseAction]:
         """A response ended."""
         self._ended.append(response_id)
+        self._asked.pop(response_id, None)
         if response_id in self._active_out_of_band:
             self._active_out_of_band.discard(response_id)
             return []
@@ -317,6 +320,13 @@ class ResponseSequencer:
             self._active = None
         return actions + self._advance(now)
 
+    def unfinished(self) -> list[tuple[str | None, ResponseRequest | None]]:
+        """Give each active response with the request that it answers (None: turn detection's), then, with None as its
+        response, each request that has no answer and is still wanted."""
+        active = [(response_id, self._asked.get(response_id)) for response_id in self.active_ids]
+        entries = [*([self._outstanding] if self._outstanding else ()), *self._out_of_band.values(), *self._queue]
+        return [*active, *((None, entry.request) for entry in entries if not entry.unwanted)]
+
     def fail_all(self) -> list[RequestFailed]:
         """The connection has ended: nothing is active, and every request without an answer has failed."""
         entries = [*([self._outstanding] if self._outstanding else ()), *self._out_of_band.values(), *self._queue]
@@ -324,6 +334,7 @@ class ResponseSequencer:
         self._out_of_band.clear()
         self._queue.clear()
         self._presumed.clear()
+        self._asked.clear()
         self._active_out_of_band.clear()
         return [RequestFailed(entry.request, "ended") for entry in entries if not entry.unwanted]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from math import inf
@@ -11,9 +12,10 @@ import trio
 
 from trio_realtime.audio import AudioFormat
 from trio_realtime.config import RealtimeSessionModelSettings
+from trio_realtime.core.reconnection import seconds_left
 from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError, ServerError, SessionExpired
 from trio_realtime.ids import new_id
-from trio_realtime.model import RealtimeConnection
+from trio_realtime.model import RealtimeConnection, Unfinished
 from trio_realtime.model_events import (
     RealtimeModelConfigRejectedEvent,
     RealtimeModelErrorEvent,
@@ -41,8 +43,12 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         confirms_configuration: the server answers session updates.
     """
 
+    restorable = True
+
     def __init__(self, wire: Wire, protocol: OpenAIProtocol, *, confirms_configuration: bool = True) -> None:
         self.confirms_configuration = confirms_configuration
+        self._expires_at = inf
+        self._left: Unfinished | None = None
         self._wire = wire
         self._protocol = protocol
         self._events: deque[RealtimeModelEvent] = deque()
@@ -53,6 +59,24 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     def output_audio_format(self) -> AudioFormat:
         """The format of the model's audio, as the server has confirmed it."""
         return self._protocol.output_audio_format
+
+    @property
+    def expires_at(self) -> float:
+        """The time on trio's clock at which the server will end the session.
+
+        What it says is wall-clock time; the difference is taken once, when it says so, and held between a minute and an
+        hour.
+        """
+        return self._expires_at
+
+    @property
+    def idle(self) -> bool:
+        """See :meth:`RealtimeConnection.idle`."""
+        return not self._events and self._protocol.idle
+
+    def unfinished(self) -> Unfinished:
+        """See :meth:`RealtimeConnection.unfinished`."""
+        return self._left or self._protocol.unfinished()
 
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
         """Send ``event``, whole. A checkpoint.
@@ -136,6 +160,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         except RealtimeTimeoutError as error:
             self._ending = error
         if self._ending is not None:
+            self._left = self._protocol.unfinished()
             self._protocol.end()
 
     def _take(self, message: str | bytes) -> None:
@@ -181,6 +206,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """
         while not self._protocol.session_created:
             self._keep(await self._wire.receive(), None)
+        self._expires_at = trio.current_time() + seconds_left(self._protocol.expires_at, time.time())
         update = RealtimeModelSendSessionUpdate(session_settings=settings, event_id=new_id("event"))
         await self.send_event(update)
         done = any(_confirms(event, update) for event in self._caused)  # there was nothing to change

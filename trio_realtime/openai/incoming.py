@@ -46,6 +46,7 @@ from trio_realtime.openai.mapping import (
     turn_ended_of,
     usage_event_of,
     user_metadata,
+    with_images,
 )
 from trio_realtime.openai.server_errors import ServerErrors, exception_event
 from trio_realtime.openai.server_event import ServerEvent, UnknownServerEvent
@@ -84,6 +85,7 @@ class Incoming:
             sse.InputAudioTranscriptionCompletedEvent: self._input_completed,
             sse.InputAudioTranscriptionFailedEvent: self._input_failed,
             sse.InputAudioBufferCommittedEvent: self._committed,
+            sse.InputAudioBufferClearedEvent: self._cleared,
             sse.InputAudioBufferSpeechStartedEvent: self._speech_started,
             sse.InputAudioBufferSpeechStoppedEvent: self._speech_stopped,
             sse.InputAudioBufferTimeoutTriggeredEvent: self._timeout_triggered,
@@ -121,6 +123,9 @@ class Incoming:
     def _session_created(self, event: sse.SessionCreatedEvent, now: float) -> Events:
         del now
         self._state.created = True
+        expires_at = event.session.get("expires_at")
+        if isinstance(expires_at, (int, float)) and expires_at > 0:
+            self._state.expires_at = float(expires_at)
         self._note_session(event.session)
         return []
 
@@ -133,9 +138,13 @@ class Incoming:
         output = nested.get("format") or session.get("output_audio_format")
         self._state.output_format = (output and parse_audio_format(output)) or self._state.output_format
         audio = _mapping(_mapping(session.get("audio")).get("input"))
+        given = parse_audio_format(audio.get("format") or session.get("input_audio_format") or "")
+        if given is not None and self._state.unsettled is not None:
+            self._state.unsettled.audio_format = given
         place = audio if "turn_detection" in audio else session
         if "turn_detection" in place:
             detection = place["turn_detection"]
+            self._state.detects_turns = detection is not None
             self._state.interrupts = (
                 detection is not None and _mapping(detection).get("interrupt_response") is not False
             )
@@ -153,11 +162,14 @@ class Incoming:
         placed = not isinstance(event.previous_item_id, NotGiven)
         previous = self._visible(event.previous_item_id) if not isinstance(event.previous_item_id, NotGiven) else None
         item = item_of(event.item, previous)
+        sent = self._state.unsettled.created(event.item.id or "") if self._state.unsettled is not None else None
         if item is None:
             if event.item.id and placed:
                 self._hide(event.item.id, previous)
             done = isinstance(event, sse.ConversationItemDoneEvent)
             return self._hosted.item(event.item, now, done=done)
+        if sent is not None:
+            item = with_images(item, sent)
         return [RealtimeModelItemUpdatedEvent(received_at=now, item=item, anchored=placed)]
 
     def _hide(self, item_id: str, previous: str | None) -> None:
@@ -182,6 +194,8 @@ class Incoming:
 
     def _item_deleted(self, event: sse.ConversationItemDeletedEvent, now: float) -> Events:
         self._state.cut.discard(event.item_id)
+        if self._state.unsettled is not None:
+            self._state.unsettled.deleted(event.item_id)
         return [RealtimeModelItemDeletedEvent(received_at=now, item_id=event.item_id)]
 
     def _item_truncated(self, event: sse.ConversationItemTruncatedEvent, now: float) -> Events:
@@ -197,7 +211,15 @@ class Incoming:
 
     # The user's side
 
+    def _cleared(self, event: sse.InputAudioBufferClearedEvent, now: float) -> Events:
+        del event, now
+        self._state.speaking = False
+        return []
+
     def _committed(self, event: sse.InputAudioBufferCommittedEvent, now: float) -> Events:
+        self._state.speaking = False
+        if self._state.unsettled is not None:
+            self._state.unsettled.committed()
         if isinstance(event.previous_item_id, NotGiven):
             return []
         item = UserMessageItem(
@@ -238,6 +260,7 @@ class Incoming:
         ]
 
     def _speech_started(self, event: sse.InputAudioBufferSpeechStartedEvent, now: float) -> Events:
+        self._state.speaking = True
         return [
             RealtimeModelSpeechStartedEvent(
                 received_at=now,
@@ -248,6 +271,8 @@ class Incoming:
         ]
 
     def _speech_stopped(self, event: sse.InputAudioBufferSpeechStoppedEvent, now: float) -> Events:
+        if self._state.unsettled is not None:
+            self._state.unsettled.speech_stopped(event.audio_end_ms)
         return [
             RealtimeModelSpeechStoppedEvent(received_at=now, item_id=event.item_id, audio_end_ms=event.audio_end_ms)
         ]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from itertools import zip_longest
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+import attrs
 
 from trio_realtime.errors import ModelBehaviorError
 from trio_realtime.items import (
@@ -56,6 +60,7 @@ __all__ = [
     "turn_ended_of",
     "usage_event_of",
     "user_metadata",
+    "with_images",
 ]
 
 RESERVED_METADATA_KEY: Final = "trio_realtime_request"
@@ -66,6 +71,7 @@ _STATUSES: Final[Mapping[str, ItemStatus]] = {
     "completed": "completed",
     "incomplete": "incomplete",
 }
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _TEXTS: Final = frozenset({"text", "output_text", "input_text"})
 _AUDIOS: Final = frozenset({"audio", "output_audio", "input_audio"})
 
@@ -91,6 +97,20 @@ def item_of(item: ConversationItem, previous_item_id: str | None = None) -> Real
             name=item.name or "",
         )
     return _message(item, item.id, previous_item_id, status)
+
+
+def with_images(item: RealtimeItem, sent: Mapping[str, Any]) -> RealtimeItem:
+    """Give a user's item with the images that it was ``sent`` with; the server need not repeat them."""
+    if not isinstance(item, UserMessageItem):
+        return item
+    parts: Sequence[Mapping[str, Any]] = sent.get("content") or ()
+    content = [
+        attrs.evolve(part, image_url=given.get("image_url"), detail=part.detail or given.get("detail"))
+        if isinstance(part, InputImage) and not part.image_url
+        else part
+        for part, given in zip_longest(item.content, parts[: len(item.content)], fillvalue=_NOTHING)
+    ]
+    return attrs.evolve(item, content=tuple(cast("list[UserContent]", content)))
 
 
 def _message(

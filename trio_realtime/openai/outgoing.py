@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
 import attrs
+import pybase64
 
 from trio_realtime.core.responses import ResponseAction, ResponseRequest, SendRequest
+from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.dialect import Dialect
 from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent, RealtimeModelSessionUpdatedEvent
 from trio_realtime.model_inputs import (
     RealtimeModelInputImageContent,
     RealtimeModelInputTextContent,
+    RealtimeModelRawClientMessage,
     RealtimeModelSendAudio,
     RealtimeModelSendEvent,
     RealtimeModelSendInterrupt,
@@ -114,8 +118,14 @@ class OutgoingProtocol:
 
     def _audio(self, event: RealtimeModelSendAudio) -> Outgoing:
         frames: list[Frame] = [self._append(event.audio)] if event.audio else []
+        unsettled = self._state.unsettled
+        if unsettled is not None:
+            unsettled.audio(event.audio)
         if event.commit:
-            frames.append(self._encode(InputAudioBufferCommit(event_id=self._state.new_id("event")).to_wire()))
+            event_id = self._state.new_id("event")
+            frames.append(self._encode(InputAudioBufferCommit(event_id=event_id).to_wire()))
+            if unsettled is not None:
+                unsettled.commit(event_id)
         return Outgoing(frames)
 
     def _append(self, audio: bytes) -> Frame:
@@ -131,6 +141,8 @@ class OutgoingProtocol:
     def _item_and_request(self, item: dict[str, Any], now: float, *, respond: bool = True) -> Outgoing:
         create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
         frames: list[Frame] = [self._encode(create.to_wire())]
+        if self._state.unsettled is not None:
+            self._state.unsettled.create(create.event_id, item, {"item": item})
         if respond:
             request = ResponseRequest(event_id=self._state.new_id("event"), manual=False)
             frames += self._perform(self._state.responses.request(request, now), now)
@@ -217,6 +229,12 @@ class OutgoingProtocol:
         if isinstance(message, FollowUpMessage):
             return self._follow_up(message, now)
         data = checked(message)
+        out = self._checked_raw(message, data, now)
+        if self._state.unsettled is not None:
+            note_raw(self._state.unsettled, data)
+        return out
+
+    def _checked_raw(self, message: RealtimeModelRawClientMessage, data: dict[str, Any], now: float) -> Outgoing:
         match message.type:
             case "response.create":
                 return self._raw_request(data, now, manual=not message.automatic)
@@ -252,6 +270,26 @@ class OutgoingProtocol:
             parameters={name: value for name, value in data.items() if name not in {"type", "event_id"}},
         )
         return Outgoing(self._perform(self._state.responses.request(request, now), now))
+
+
+def note_raw(unsettled: Unsettled, data: Mapping[str, Any]) -> None:
+    """Note a raw client event that is being sent, if it is one that waits to be settled."""
+    event_id = data.get("event_id")
+    match data["type"]:
+        case "conversation.item.create":
+            fields = {name: value for name, value in data.items() if name not in {"type", "event_id"}}
+            unsettled.create(event_id, data["item"], fields)
+        case "conversation.item.delete":
+            unsettled.delete(event_id, data["item_id"])
+        case "input_audio_buffer.append":
+            with suppress(ValueError):
+                unsettled.audio(pybase64.b64decode(data["audio"]))
+        case "input_audio_buffer.commit":
+            unsettled.commit(event_id)
+        case "input_audio_buffer.clear":
+            unsettled.clear()
+        case _:
+            pass
 
 
 def _user_message(user_input: RealtimeModelUserInput) -> dict[str, Any]:

@@ -9,12 +9,18 @@ from collections.abc import Sequence
 
 from trio_realtime.audio import AudioFormat
 from trio_realtime.config import Timeouts
-from trio_realtime.core.responses import ResponseSequencer
+from trio_realtime.core.responses import ResponseRequest, ResponseSequencer
+from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.dialect import Dialect
 from trio_realtime.errors import ModelBehaviorError
 from trio_realtime.ids import new_id
+from trio_realtime.model import Unfinished, UnfinishedResponse
 from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelRawServerEvent
-from trio_realtime.model_inputs import RealtimeModelSendEvent
+from trio_realtime.model_inputs import (
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendEvent,
+    RealtimeModelSendRawMessage,
+)
 from trio_realtime.openai.codec import parse, structure_event
 from trio_realtime.openai.incoming import Incoming
 from trio_realtime.openai.outgoing import Outgoing, OutgoingProtocol
@@ -32,6 +38,7 @@ class OpenAIProtocol:
         attached: the session is a running call: defaults are not sent, only what the settings say.
         timeouts: of these, ``response``.
         raw: also give every server event as it came, before what it means.
+        restorable: keep what was sent until the server has settled it, for :meth:`unfinished`.
         new_id: makes ids of events and items.
     """
 
@@ -42,11 +49,17 @@ class OpenAIProtocol:
         attached: bool = False,
         timeouts: Timeouts | None = None,
         raw: bool = False,
+        restorable: bool = False,
         dialect: Dialect | None = None,
         new_id: NewId = new_id,
     ) -> None:
         timeout = (timeouts or Timeouts()).response
-        self._state = ProtocolState(responses=ResponseSequencer(timeout), new_id=new_id, timeout=timeout)
+        self._state = ProtocolState(
+            responses=ResponseSequencer(timeout),
+            new_id=new_id,
+            timeout=timeout,
+            unsettled=Unsettled() if restorable else None,
+        )
         self._incoming = Incoming(self._state)
         self._outgoing = OutgoingProtocol(self._state, model=model, attached=attached, dialect=dialect)
         self._dialect = dialect
@@ -104,6 +117,41 @@ class OpenAIProtocol:
     def expire(self, now: float) -> list[RealtimeModelEvent]:
         """Give what the passing of time has caused."""
         return follow_ups(self._state, self._state.responses.expire(now), now)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the session's time is over, in unix seconds by the server's clock; None if it has not said."""
+        return self._state.expires_at
+
+    @property
+    def idle(self) -> bool:
+        """Whether no response is active or asked for, nobody speaks, and nothing is uncommitted or unsettled."""
+        state, unsettled = self._state, self._state.unsettled
+        if state.speaking or state.responses.unfinished():
+            return False
+        return unsettled is None or not (unsettled.has_events or (unsettled.has_audio and not state.detects_turns))
+
+    def unfinished(self) -> Unfinished:
+        """Give what was sent and is not settled, and what was asked for and has not ended. Before :meth:`end`."""
+        unsettled, cancelled = self._state.unsettled, self._state.cancelled
+        return Unfinished(
+            inputs=() if unsettled is None else tuple(unsettled.rest()),
+            responses=tuple(
+                UnfinishedResponse(response_id=response_id, again=self._again(request))
+                for response_id, request in self._state.responses.unfinished()
+                if response_id not in cancelled
+            ),
+            dropped_audio_ms=0.0 if unsettled is None else unsettled.dropped_ms,
+        )
+
+    def _again(self, request: ResponseRequest | None) -> RealtimeModelSendRawMessage:
+        request = request or ResponseRequest(event_id=self._state.new_id("event"), manual=False)
+        message = RealtimeModelRawClientMessage(
+            type="response.create",
+            other_data={"event_id": request.event_id, **request.parameters},
+            automatic=not request.manual,
+        )
+        return RealtimeModelSendRawMessage(message=message)
 
     def end(self) -> Sequence[str]:
         """The connection has ended; gives the event ids of the requests for a response that got no answer."""

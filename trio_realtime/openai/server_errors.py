@@ -13,6 +13,7 @@ from trio_realtime.model_events import (
 from trio_realtime.openai.server_events_session import ErrorEvent
 from trio_realtime.openai.server_values import ServerErrorDetails
 from trio_realtime.openai.severity import (
+    COMMIT_EMPTY,
     SESSION_EXPIRED,
     active_response_id,
     config_rejected,
@@ -57,10 +58,26 @@ class ServerErrors:
         if refused is not None:
             state.updates.refused(refused)
             return [RealtimeModelConfigRejectedEvent(received_at=now, error=config_rejected(error, refused))]
+        self._refused_input(error)
         events: list[RealtimeModelEvent] = []
         if error.event_id is not None or refuses_response(error):
             events += follow_ups(state, state.responses.refused(error.event_id, now).actions, now)
         return [*self._report(error, now), *events]
+
+    def _refused_input(self, error: ServerErrorDetails) -> None:
+        """What was refused will not be settled any more."""
+        unsettled = self._state.unsettled
+        if unsettled is None:
+            return
+        head = (error.param or "").partition(".")[0]
+        if error.event_id is not None:
+            unsettled.refused(error.event_id)
+        elif error.code == COMMIT_EMPTY:
+            unsettled.refused_oldest("input_audio_buffer.commit")
+        elif is_item_gone(error.code):
+            unsettled.refused_oldest("conversation.item.delete")
+        elif head in {"item", "previous_item_id"}:
+            unsettled.refused_oldest("conversation.item.create")
 
     def _refused_update(self, error: ServerErrorDetails) -> str | None:
         updates = self._state.updates

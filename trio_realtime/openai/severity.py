@@ -17,6 +17,7 @@ from trio_realtime.openai.server_values import ErrorDetails, ServerErrorDetails
 
 __all__ = [
     "ACTIVE_RESPONSE",
+    "COMMIT_EMPTY",
     "ERRORS",
     "ERROR_TYPES",
     "SESSION_EXPIRED",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
+COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
 SESSION_EXPIRED: Final = "session_expired"
 
 
@@ -70,7 +72,7 @@ ERRORS: Final[Mapping[str, ErrorRow]] = MappingProxyType(
         # recoverable
         ACTIVE_RESPONSE: ErrorRow("recoverable", "a response was asked for while one was active; it is asked again"),
         SESSION_EXPIRED: ErrorRow("recoverable", "the maximum duration is over; the connection is closed next"),
-        "input_audio_buffer_commit_empty": ErrorRow("recoverable", "less than 100 ms of audio were committed"),
+        COMMIT_EMPTY: ErrorRow("recoverable", "less than 100 ms of audio were committed"),
         "item_delete_invalid_item_id": ErrorRow("recoverable", _ITEM_GONE, item_gone=True),
         "item_retrieve_invalid_item_id": ErrorRow("recoverable", _ITEM_GONE, item_gone=True),
         "item_truncate_invalid_item_id": ErrorRow("recoverable", _ITEM_GONE, item_gone=True),

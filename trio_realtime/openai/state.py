@@ -9,6 +9,7 @@ import attrs
 
 from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.core.responses import CancelResponse, RequestFailed, ResponseAction, ResponseSequencer, SendRequest
+from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.errors import RealtimeTimeoutError
 from trio_realtime.ids import new_id
 from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelFollowUpEvent
@@ -71,6 +72,10 @@ class ProtocolState:
         output_format: the format of that audio, as the server says.
         cancelled: responses for which a cancel was sent.
         cut: client events and items of truncations that an interruption sent; that they fail is no error.
+        unsettled: what was sent and is not settled; None if nobody will ask for it.
+        expires_at: when the session's time is over, in unix seconds, as the server said at the beginning.
+        speaking: turn detection hears the user, or has not committed what it heard.
+        detects_turns: turn detection is on.
     """
 
     responses: ResponseSequencer
@@ -84,6 +89,10 @@ class ProtocolState:
     output_format: AudioFormat = PCM16
     cancelled: Recent = attrs.Factory(Recent)
     cut: Recent = attrs.Factory(Recent)
+    unsettled: Unsettled | None = None
+    expires_at: float | None = None
+    speaking: bool = False
+    detects_turns: bool = True
 
 
 def follow_ups(state: ProtocolState, actions: Sequence[ResponseAction], now: float) -> list[RealtimeModelEvent]:

@@ -99,6 +99,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             attached=config.call_id is not None,
             timeouts=timeouts,
             raw=config.raw_events,
+            restorable=config.restorable,
             dialect=dialect,
         )
         confirms = timeouts.configure is not None
