@@ -136,15 +136,39 @@ async def test_failures_of_the_stream_below(autojump_clock: Any, error: type[Exc
 
 async def test_end_of_the_stream(autojump_clock: Any) -> None:
     proxy, theirs, _ = make(10)
-    seen: list[bytes] = []
-    proxy.on_data = seen.append
     await theirs.send_all(b"x")
     await theirs.aclose()
     assert await proxy.receive_some() == b"x"
     assert not proxy.over.is_set()
     assert await proxy.receive_some() == b""
     assert proxy.over.is_set()
-    assert seen == [b"x", b""]
+
+
+async def test_what_is_sifted_out_is_not_given(autojump_clock: Any) -> None:
+    """A read goes on until something is left; the sieve sees the end too, and is asked to wait before each read."""
+    proxy, theirs, _ = make(10)
+    seen: list[bytes] = []
+    waits: list[int] = []
+
+    def sift(data: bytes) -> bytes:
+        seen.append(data)
+        return data.replace(b"x", b"")
+
+    async def wait_to_read() -> None:
+        await trio.lowlevel.checkpoint()
+        waits.append(len(seen))
+
+    proxy.sift, proxy.wait_to_read = sift, wait_to_read
+    for data in (b"xx", b"xyx", b"x"):
+        await theirs.send_all(data)
+    await theirs.aclose()
+    assert await proxy.receive_some(2) == b"y"
+    assert not proxy.over.is_set()
+    assert await proxy.receive_some(2) == b""
+    assert proxy.over.is_set()
+    assert seen == [b"xx", b"xy", b"xx", b""]
+    assert waits == [0, 1, 2, 3]
+    assert proxy.bytes_received == 6
 
 
 async def test_close(autojump_clock: Any, nursery: trio.Nursery) -> None:

@@ -84,6 +84,10 @@ class HandshakeAnswer:
         if self.settled and self.on_settled is not None:
             self.on_settled()
 
+    def behind(self) -> bytes:
+        """Give what was read behind an answer of 101: the first WebSocket frames."""
+        return self._http.trailing_data[0] if self.accepted else b""
+
     def refusal(self) -> HandshakeRejected | None:
         """Make the error of a refusal, if a status other than 101 was read."""
         if self._status is None or self.accepted:

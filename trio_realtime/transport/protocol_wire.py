@@ -57,6 +57,9 @@ class ProtocolWire(StreamWire):
         self._pumped = trio.Event()
 
     def _write(self, texts: Sequence[bytes]) -> None:
+        if not self._protocol.extensions:
+            super()._write(texts)
+            return
         for text in texts:
             self._protocol.send_text(text)
         self._hand_over()
@@ -79,15 +82,13 @@ class ProtocolWire(StreamWire):
         return exc.response.status_code if isinstance(exc, InvalidStatus) else None
 
     async def _pump(self) -> None:
-        protocol, proxy, inbox = self._protocol, self._proxy, self._inbox
+        protocol, proxy = self._protocol, self._proxy
         try:
             while self._take():
                 if not proxy.crowded:
                     self._answered = 0
                 elif self._answered >= _ANSWERS:  # a peer that pings and does not read would fill the memory
                     await proxy.wait_for_room()
-                while inbox.full and inbox.ending is None:
-                    await inbox.changed()
                 try:
                     data = await proxy.receive_some()
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -109,7 +110,7 @@ class ProtocolWire(StreamWire):
                 opcode = event.opcode
                 if opcode is _TEXT and event.fin:
                     put(str(event.data, "utf-8"))
-                    self._messages_received += 1
+                    self._count_message()
                 elif opcode is _PONG:
                     self._take_pong(bytes(event.data))
                 elif opcode in (_TEXT, _BINARY, _CONTINUATION):
@@ -135,7 +136,11 @@ class ProtocolWire(StreamWire):
             message = b"".join(self._parts)
             self._parts.clear()
             self._inbox.put(message.decode() if self._is_text else message)
-            self._messages_received += 1
+            self._count_message()
+
+    def _count_message(self) -> None:
+        self._messages_received += 1
+        self._sieve.delivered()
 
     def _closed_by_peer(self) -> Ending | None:
         return None if self._protocol.state is State.OPEN else self._how_it_ended()

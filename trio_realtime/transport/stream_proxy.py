@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import trio
 
 __all__ = ["StreamProxy"]
 
 _BACKLOG = 64 * 1024  # bytes on their way to the socket, from which on a sender waits
+_READ = 64 * 1024  # bytes of one read
 _SLICE = 64 * 1024  # a large message on a slow line makes progress: the deadline is for one slice
 
 
@@ -47,7 +49,8 @@ class StreamProxy(trio.abc.Stream):
         self.over: trio.Event = trio.Event()
         self.write_failed: bool = False
         self.on_over: Callable[[], object] | None = None
-        self.on_data: Callable[[bytes], object] | None = None
+        self.sift: Callable[[bytes], bytes] | None = None
+        self.wait_to_read: Callable[[], Awaitable[None]] | None = None
         self._raw = raw
         self._send_timeout = math.inf if send_timeout is None else send_timeout
         self._linger = linger
@@ -108,27 +111,42 @@ class StreamProxy(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Read from the stream below, and notice its end. A checkpoint; a cancellation loses nothing.
 
+        What ``sift`` keeps of the data is not given; only the end is b"".
+
         Raises:
             trio.BrokenResourceError: the stream below failed, with whatever exception.
             trio.ClosedResourceError: it is closed.
         """
-        try:
-            data = bytes(await self._raw.receive_some(max_bytes))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._mark_over()
-            raise
-        except Exception as exc:
-            # trio-websocket knows two exceptions of a stream and takes others for its own.
-            self._mark_over()
-            raise trio.BrokenResourceError("the stream failed") from exc
-        if self.on_data is not None:
-            self.on_data(data)
-        if data:
-            self.last_received = trio.current_time()
-            self.bytes_received += len(data)
-        else:
-            self._mark_over()
-        return data
+        while True:
+            if self.wait_to_read is not None:
+                await self.wait_to_read()
+            try:
+                data = await self._read(max_bytes)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._mark_over()
+                raise
+            except Exception as exc:
+                # trio-websocket knows two exceptions of a stream and takes others for its own.
+                self._mark_over()
+                raise trio.BrokenResourceError("the stream failed") from exc
+            if data:
+                self.last_received = trio.current_time()
+                self.bytes_received += len(data)
+            given = data if self.sift is None else self.sift(data)
+            if not data:
+                self._mark_over()
+            if given or not data:
+                return given
+
+    async def _read(self, max_bytes: int | None) -> bytes:
+        if self._socket is None:
+            return bytes(await self._raw.receive_some(max_bytes))
+        # Ask first whether there is something: that is what trio does too, after a read in vain and before a second
+        # turn of the scheduler.
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            with suppress(BlockingIOError):  # it was a false alarm
+                return os.read(self._socket.fileno(), max_bytes or _READ)
 
     async def aclose(self) -> None:
         """Write what is left, for ``linger`` seconds at most, and close the stream below.

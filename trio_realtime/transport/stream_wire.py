@@ -11,6 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import cast
 
 import trio
 
@@ -21,6 +22,8 @@ from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
 from trio_realtime.transport.inbox import Inbox, as_utf8
 from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.stream_proxy import StreamProxy
+from trio_realtime.transport.text_frames import TextFramer
+from trio_realtime.transport.text_sieve import TextSieve
 
 __all__ = ["StreamWire", "running"]
 
@@ -50,6 +53,8 @@ class StreamWire(Wire):
         what = "client's request" if answer is None else "server's answer"
         self._invalid = f"the {what} is not a valid WebSocket handshake"
         self._inbox = Inbox()
+        self._framer = TextFramer(client=answer is not None)
+        self._sieve = TextSieve(self._inbox, config.max_size)
         self._scope = trio.CancelScope(shield=True)
         self._settled = trio.Event()
         self._closing = trio.Event()
@@ -82,9 +87,14 @@ class StreamWire(Wire):
     def _refused_with(self, exc: BaseException) -> int | None:
         """Give the HTTP status if this is the library's way to tell of a refused handshake."""
 
-    @abstractmethod
     def _write(self, texts: Sequence[bytes]) -> None:
-        """Frame text messages and hand them over to be written."""
+        """Frame text messages and hand them over to be written.
+
+        The library is not asked: its way costs a multiple. What it writes itself (pongs, the close) goes through the
+        same stream, frame by frame.
+        """
+        frame = self._framer.frame
+        self._proxy.hand_over(frame(texts[0]) if len(texts) == 1 else b"".join([frame(text) for text in texts]))
 
     def _closed_by_peer(self) -> Ending | None:
         """Give the end if the library knows of it before its reader has told."""
@@ -158,7 +168,7 @@ class StreamWire(Wire):
             bytes_sent=self._proxy.bytes_sent,
             bytes_received=self._proxy.bytes_received,
             messages_sent=self._messages_sent,
-            messages_received=self._messages_received,
+            messages_received=self._messages_received + self._sieve.messages,
             last_received=self._proxy.last_received,
             latency=self._latency,
         )
@@ -214,13 +224,29 @@ class StreamWire(Wire):
             proxy.on_over = scope.cancel
             if self._answer is not None:
                 self._answer.on_settled = scope.cancel
-                proxy.on_data = self._answer.feed
+                proxy.sift, proxy.wait_to_read = self._sift_answer, self._wait_to_read
             await self._handshake(inner)
             done = True
-        proxy.on_over = proxy.on_data = None
+        proxy.on_over = None
         if not done:
             raise self._why_not_open()
         self._settled.set()
+
+    def _sift_answer(self, data: bytes) -> bytes:
+        """Read along until the server has accepted; from there on the sieve takes what comes."""
+        answer = cast("HandshakeAnswer", self._answer)
+        answer.feed(data)
+        if not answer.accepted:
+            return data
+        self._proxy.sift = self._sieve.sift
+        frames = answer.behind()
+        return data[: len(data) - len(frames)] + self._sieve.sift(frames)
+
+    async def _wait_to_read(self) -> None:
+        """Read no more while too much waits to be received."""
+        inbox = self._inbox
+        while inbox.full and inbox.ending is None:
+            await inbox.changed()
 
     def _why_not_open(self) -> AgentsException:
         answer = self._answer

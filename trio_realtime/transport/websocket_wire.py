@@ -7,7 +7,6 @@ from typing import TypeAlias, cast
 
 import trio
 from trio_websocket import CloseReason, ConnectionClosed, ConnectionRejected, WebSocketConnection
-from wsproto.frame_protocol import FrameProtocol
 from wsproto.utilities import LocalProtocolError
 
 from trio_realtime.transport.base import TransportConfig
@@ -51,7 +50,6 @@ class WebSocketWire(StreamWire):
         self._opener = opener
         self._write_through = write_through
         self._connection: WebSocketConnection | None = None
-        self._frames = FrameProtocol(client=answer is not None, extensions=[])
 
     async def send_many(self, messages: Sequence[str | bytes]) -> None:
         """See :meth:`Wire.send_many`."""
@@ -71,11 +69,6 @@ class WebSocketWire(StreamWire):
     def can_send_nowait(self) -> bool:
         """See :meth:`Wire.can_send_nowait`."""
         return not self._write_through and super().can_send_nowait()
-
-    def _write(self, texts: Sequence[bytes]) -> None:
-        # wsproto frames them without the connection's lock and events around it, which cost more than the rest. What
-        # the connection itself writes (pongs, the close) goes through the same stream, frame by frame.
-        self._proxy.hand_over(b"".join([self._frames.send_data(str(text, "utf-8")) for text in texts]))
 
     def _closed_by_peer(self) -> Ending | None:
         reason = self._open_connection.closed
@@ -99,6 +92,7 @@ class WebSocketWire(StreamWire):
                     return
                 self._messages_received += 1
                 inbox.put(message)
+                self._sieve.delivered()
                 while inbox.full and inbox.ending is None:
                     await inbox.changed()
         except ConnectionClosed as exc:

@@ -1,0 +1,64 @@
+"""Text messages into WebSocket frames: one whole frame each, as a client (masked) or as a server (RFC 6455, 5.2)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+__all__ = ["TextFramer"]
+
+_WHOLE_TEXT: Final = b"\x81"  # FIN, no extension, opcode 1
+_ONE_BYTE: Final = 126
+_TWO_BYTES: Final = 1 << 16
+_KEYS: Final = 256  # masking keys drawn at once: asking the system for each costs more than using it
+
+_Mask: TypeAlias = Callable[[bytes, bytes], bytes]
+
+
+def mask(data: bytes, key: bytes) -> bytes:
+    """Give ``data`` with the four bytes of ``key`` laid over it again and again (RFC 6455, 5.3)."""
+    masked = bytearray(data)
+    for place, byte in enumerate(key):
+        masked[place::4] = masked[place::4].translate(_XOR[byte])
+    return bytes(masked)
+
+
+def _fastest() -> _Mask:
+    try:
+        from websockets.speedups import apply_mask
+    except ImportError:
+        return mask
+    return apply_mask
+
+
+_XOR: Final = [bytes(byte ^ other for byte in range(256)) for other in range(256)]
+_mask: Final = _fastest()
+
+
+class TextFramer:
+    """Frames the text messages of one side of a connection. Where ``websockets`` is installed, its C code masks them.
+
+    Args:
+        client: messages are masked, each with an unpredictable key of its own.
+    """
+
+    def __init__(self, *, client: bool) -> None:
+        self._flag = 0x80 if client else 0
+        self._keys = b""
+
+    def frame(self, payload: bytes) -> bytes:
+        """Give the frame of a message whose UTF-8 is ``payload``."""
+        length, flag = len(payload), self._flag
+        if length < _ONE_BYTE:
+            head = _WHOLE_TEXT + bytes((flag | length,))
+        elif length < _TWO_BYTES:
+            head = _WHOLE_TEXT + bytes((flag | 126,)) + length.to_bytes(2)
+        else:
+            head = _WHOLE_TEXT + bytes((flag | 127,)) + length.to_bytes(8)
+        if not flag:
+            return head + payload
+        if not self._keys:
+            self._keys = os.urandom(4 * _KEYS)
+        key, self._keys = self._keys[:4], self._keys[4:]
+        return head + key + _mask(payload, key)
