@@ -1,4 +1,4 @@
-"""What changes the server's state returns when the server has confirmed it: updates, changes of agent, handoffs."""
+"""What changes the server's state returns when the server has confirmed it: updates, changes of agent, handoffs, items."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from trio_realtime import (
     RealtimeModelSendSessionUpdate,
     RealtimeSessionModelSettings,
     RealtimeTimeoutError,
+    RealtimeToolCallItem,
+    ServerError,
+    SessionClosed,
     UserError,
 )
-from trio_realtime.server import CallTool, Delay, Refuse, Say, ScriptEngine, Withhold
+from trio_realtime.server import CallTool, CloseWith, Delay, Refuse, Say, ScriptEngine, Withhold
 
 OTHER = make_agent(name="Other", instructions="Different.")
 
@@ -149,3 +152,121 @@ async def test_a_handoff_waits_for_its_confirmation(autojump_clock):
         assert outputs(server) == []  # the model goes on with the new settings only
         await collect(session, "agent_end")
         assert outputs(server) == [("c1", '{"assistant": "Other"}')]
+
+
+# -- items ---------------------------------------------------------------------------------------------------------
+
+
+def texts(session):
+    return ["".join(part.text or "" for part in item.content) for item in session.history]
+
+
+async def test_an_item_is_added_in_its_place_when_the_call_returns(autojump_clock):
+    async with talk(faults=[Delay(2, event="conversation.item.added")]) as (session, server):
+        first = await session.add_item("user", "one")
+        assert trio.current_time() == 2
+        await session.add_item("user", "three")
+        await session.add_item("assistant", "two", after=first)
+        await session.add_item("system", "zero", after="root")
+        assert texts(session) == ["zero", "one", "two", "three"]
+        assert [item.content[0]["text"] for item in server.state.conversation] == ["zero", "one", "two", "three"]
+        assert count(server, "response.create") == 0
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+async def test_a_refused_item_raises_at_the_call_and_asks_for_nothing(anonymous, autojump_clock):
+    async with talk(anonymous_errors=["invalid_value"] if anonymous else ()) as (session, server):
+        with pytest.raises(ServerError) as caught:
+            await session.add_item("user", "one", after="item_nowhere", respond=True)
+        assert caught.value.param == "previous_item_id"
+        assert list(session.history) == []
+        assert count(server, "response.create") == 0
+        await session.add_item("user", "one", respond=True)
+        events = await collect(session, "agent_end")
+        assert of(events, "error") == []
+
+
+async def test_a_deleted_item_is_gone_when_the_call_returns(autojump_clock):
+    async with talk(faults=[Delay(2, event="conversation.item.deleted")]) as (session, _):
+        ids = [await session.add_item("user", word) for word in "abc"]
+        await session.delete_item(ids[1])
+        assert trio.current_time() == 2
+        assert texts(session) == ["a", "c"]
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+async def test_an_item_that_is_not_there_cannot_be_deleted(anonymous, autojump_clock):
+    codes = ["item_delete_invalid_item_id"] if anonymous else ()
+    async with talk(anonymous_errors=codes) as (session, _):
+        with pytest.raises(ServerError) as caught:
+            await session.delete_item("item_nowhere")
+        assert caught.value.code == "item_delete_invalid_item_id"
+        assert of(await _until_quiet(session), "error") == []
+
+
+async def test_a_message_is_replaced_in_its_place(autojump_clock):
+    async with talk() as (session, server):
+        ids = [await session.add_item("user", word) for word in "abc"]
+        new = await session.replace_item(ids[1], "B")
+        assert texts(session) == ["a", "B", "c"]
+        assert [item.item_id for item in session.history] == [ids[0], new, ids[2]]
+        assert [item.id for item in server.state.conversation] == [ids[0], new, ids[2]]
+        assert session.history[1].role == "user"
+
+
+async def test_a_replacement_that_is_refused_changes_nothing(autojump_clock):
+    async with talk() as (session, server):
+        ids = [await session.add_item("user", word) for word in "abc"]
+        server._plan.add(Refuse("conversation.item.create", param="item.content"))
+        with pytest.raises(ServerError):
+            await session.replace_item(ids[1], "B")
+        assert texts(session) == ["a", "b", "c"]
+        server._plan.add(Refuse("conversation.item.delete", code="item_delete_invalid_item_id"))
+        with pytest.raises(ServerError):
+            await session.replace_item(ids[1], "B")
+        assert texts(session) == ["a", "b", "c"]
+
+
+async def test_what_cannot_be_replaced(autojump_clock):
+    engine = ScriptEngine([CallTool("get_weather", {"city": "Oslo"}, "c1"), Say("Sunny.")])
+    async with talk(engine) as (session, _):
+        with pytest.raises(UserError, match="not in the history"):
+            await session.replace_item("item_nowhere", "x")
+        await session.send_message("Go")
+        await collect(session, "agent_end", 2)
+        (call,) = [item for item in session.history if isinstance(item, RealtimeToolCallItem)]
+        with pytest.raises(UserError, match="is a tool call"):
+            await session.replace_item(call.item_id, "x")
+
+
+async def test_a_server_that_says_nothing_about_an_item(autojump_clock):
+    faults = [Withhold(event="conversation.item.added"), Withhold(event="conversation.item.done")]
+    async with talk(faults=faults, config={"timeouts": {"configure": 4}}) as (session, _):
+        with pytest.raises(RealtimeTimeoutError) as caught:
+            await session.add_item("user", "one")
+        assert (caught.value.name, caught.value.seconds, trio.current_time()) == ("item", 4, 4)
+        assert session._hub.item_answers._waiting == []
+
+
+async def test_a_server_that_never_confirms_is_not_waited_for(autojump_clock):
+    faults = [Withhold(event="conversation.item.added"), Withhold(event="conversation.item.done")]
+    async with talk(faults=faults, config={"timeouts": {"configure": None}}) as (session, _):
+        await session.add_item("user", "one")
+        assert trio.current_time() == 0
+
+
+async def test_the_session_ends_while_an_item_is_waited_for(autojump_clock):
+    faults = [CloseWith(1000, event="conversation.item.added")]
+    async with talk(faults=faults) as (session, _):
+        with pytest.raises(SessionClosed):
+            await session.add_item("user", "one")
+
+
+async def test_other_errors_are_still_told_while_an_item_is_waited_for(autojump_clock):
+    async with talk(faults=[Delay(2, event="conversation.item.added")]) as (session, server):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.add_item, "user", "one")
+            await trio.sleep(1)
+            error = {"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty", "message": "No."}
+            await server.send_event({"type": "error", "error": {**error, "param": None, "event_id": None}})
+            await collect(session, "error")

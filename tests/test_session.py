@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import trio
@@ -215,7 +216,7 @@ async def test_add_item(autojump_clock: Any, role: Any, kind: str) -> None:
         item_id = await session.add_item(role, "words")
         content = [{"type": kind, "text": "words"}]
         item = {"id": item_id, "type": "message", "role": role, "content": content}
-        assert raw(model) == [("conversation.item.create", {"item": item})]
+        assert raw(model) == [("conversation.item.create", {"event_id": ANY, "item": item})]
 
 
 async def test_add_item_with_parts_place_and_response(autojump_clock: Any) -> None:
@@ -224,11 +225,11 @@ async def test_add_item_with_parts_place_and_response(autojump_clock: Any) -> No
         item_id = await session.add_item("user", parts, respond=True, after="root")
         item = {"id": item_id, "type": "message", "role": "user", "content": parts}
         assert raw(model) == [
-            ("conversation.item.create", {"item": item, "previous_item_id": "root"}),
+            ("conversation.item.create", {"event_id": ANY, "item": item, "previous_item_id": "root"}),
             ("response.create", {}),
         ]
         await session.delete_item(item_id)
-        assert raw(model)[-1] == ("conversation.item.delete", {"item_id": item_id})
+        assert raw(model)[-1] == ("conversation.item.delete", {"event_id": ANY, "item_id": item_id})
 
 
 @pytest.mark.parametrize(

@@ -446,7 +446,8 @@ class Timeouts:
         connect: from entering the session to its confirmed configuration (15: handshake and two round trips, with
             room for a slow network). Also reading an agent later: its instructions function, its MCP servers.
         close: leaving the session (5): running hooks, the writer's last message, the closing handshake.
-        configure: until a session update is confirmed (10); None does not wait, for servers that never confirm.
+        configure: until a session update or a change of an item is confirmed (10); None does not wait, for servers that
+            never confirm.
         response: until a response that was asked for begins, or the one in its way shows life (30).
         heartbeat: silence of the server, pings included, after which the connection is lost (None: the transport's
             own ping_interval and ping_timeout).

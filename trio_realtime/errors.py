@@ -229,8 +229,8 @@ class RealtimeTimeoutError(AgentsException, TimeoutError):
     """One of this library's own deadlines passed.
 
     Attributes:
-        name: which one: ``"connect"``, ``"close"``, ``"configure"``, ``"agent"``, ``"response"``, ``"heartbeat"``,
-            ``"send"``, ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or ``"mcp"``.
+        name: which one: ``"connect"``, ``"close"``, ``"configure"``, ``"item"``, ``"agent"``, ``"response"``,
+            ``"heartbeat"``, ``"send"``, ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or ``"mcp"``.
         seconds: how long it was.
     """
 

@@ -25,19 +25,18 @@ from trio_realtime.ids import new_id
 from trio_realtime.items import RealtimeItem
 from trio_realtime.model import RealtimeModel
 from trio_realtime.model_inputs import (
-    RealtimeModelRawClientMessage,
     RealtimeModelSendAudio,
     RealtimeModelSendEvent,
-    RealtimeModelSendRawMessage,
     RealtimeModelSendSessionUpdate,
     RealtimeModelSendUserInput,
 )
 from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.configure import apply_agent, apply_update
+from trio_realtime.session_tasks.editing import create_message, delete_item, raw_input, replace_message
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
-from trio_realtime.session_tasks.spoken import item_content, user_message
+from trio_realtime.session_tasks.spoken import user_message
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.usage import Usage
 
@@ -339,7 +338,7 @@ class RealtimeSession(Generic[TContext]):
         _require_entered(self._hub)
         self._hub.guardrails.user_turn()
         events = ["input_audio_buffer.commit", "response.create"] if respond else ["input_audio_buffer.commit"]
-        await self._hub.outbox.send_and_wait(*(_raw(event) for event in events))
+        await self._hub.outbox.send_and_wait(*(raw_input(event) for event in events))
 
     async def clear_audio(self) -> None:
         """Empty the input buffer."""
@@ -364,7 +363,7 @@ class RealtimeSession(Generic[TContext]):
         respond: bool = False,
         after: str | None = None,
     ) -> str:
-        """Add a message to the conversation without asking for a reply.
+        """Add a message to the conversation without asking for a reply. Returns when it is in its place.
 
         Args:
             role: whose words they are.
@@ -372,31 +371,57 @@ class RealtimeSession(Generic[TContext]):
             respond: ask for a response afterwards.
             after: the id of the item to stand after, or ``"root"`` for the first place; the end without it.
 
+        A checkpoint. When cancelled, the item may be there all the same, and no response is asked for.
+
         Returns:
             the new item's id.
 
         Raises:
             UserError: the role or the content is at fault; nothing was sent.
+            ServerError: the server refused: there is no item ``after``, say. Nothing has changed.
+            RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"item"``).
         """
-        parts = item_content(role, content)
-        item_id = new_id("item")
-        fields: dict[str, Any] = {"item": {"id": item_id, "type": "message", "role": role, "content": parts}}
-        if after is not None:
-            fields["previous_item_id"] = after
-        events = [_raw("conversation.item.create", **fields)]
-        if respond:
-            events.append(_raw("response.create"))
         _require_entered(self._hub)
-        await self._hub.outbox.send_and_wait(*events)
+        item_id = await create_message(self._hub, role, content, after=after)
+        if respond:
+            await self._hub.outbox.send_and_wait(raw_input("response.create"))
         return item_id
 
     async def delete_item(self, item_id: str) -> None:
-        """Take an item out of the conversation; the history follows when the server has done it."""
-        await self._raw("conversation.item.delete", item_id=item_id)
+        """Take an item out of the conversation. Returns when the server has done it and the history shows it.
+
+        A checkpoint. When cancelled, the item may be gone all the same.
+
+        Raises:
+            ServerError: the server refused: there is no such item, say.
+            RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"item"``).
+        """
+        _require_entered(self._hub)
+        await delete_item(self._hub, item_id)
+
+    async def replace_item(self, item_id: str, content: str | Sequence[Mapping[str, Any]]) -> str:
+        """Put a message with other content, of the same role, in the place of one. Returns when the server has done it.
+
+        A checkpoint. When cancelled, both may be there, the new one behind the old one.
+
+        Args:
+            item_id: the message that goes.
+            content: text, or content parts of the protocol as dicts.
+
+        Returns:
+            the new item's id.
+
+        Raises:
+            UserError: the history has no such message, or the content is at fault; nothing was sent.
+            ServerError: the server refused; nothing has changed.
+            RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"item"``).
+        """
+        _require_entered(self._hub)
+        return await replace_message(self._hub, item_id, content)
 
     async def _raw(self, type: str, **fields: Any) -> None:
         _require_entered(self._hub)
-        await self._hub.outbox.send_and_wait(_raw(type, **fields))
+        await self._hub.outbox.send_and_wait(raw_input(type, **fields))
 
     # -- agents and tools --------------------------------------------------------------------------------------------
 
@@ -453,10 +478,6 @@ class RealtimeSession(Generic[TContext]):
                 hub.wrapper.reject_tool(pending.policy, call_id, always=True, rejection_message=rejection_message)
             hub.approvals.decide(call_id)
         await trio.lowlevel.checkpoint()
-
-
-def _raw(type: str, **fields: Any) -> RealtimeModelSendRawMessage:
-    return RealtimeModelSendRawMessage(message=RealtimeModelRawClientMessage(type=type, other_data=fields))
 
 
 def _check_agent(agent: Any) -> None:

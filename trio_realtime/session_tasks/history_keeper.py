@@ -143,8 +143,11 @@ class HistoryKeeper:
             self._history_added(item.item_id, received_at)
         elif change == "updated":
             self._history_updated(received_at)
+        if event.anchored:
+            self._hub.item_answers.done("create", item.item_id)
 
     def _item_deleted(self, event: RealtimeModelItemDeletedEvent) -> None:
+        self._hub.item_answers.done("delete", event.item_id)
         if self._hub.conversation.delete(event.item_id):
             self._history_updated(event.received_at)
 

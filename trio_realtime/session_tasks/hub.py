@@ -32,6 +32,7 @@ from trio_realtime.events import (
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt
 from trio_realtime.session_tasks.hook_runner import HookRunner
+from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import ResponseBook
 from trio_realtime.session_tasks.streams import Delivery, EventStream
@@ -110,6 +111,7 @@ class SessionHub:
         self.hooks: HookRunner = HookRunner(self)
         self.agent_lock: trio.Lock = trio.Lock()
         self.config_waiters: dict[str, ConfigWaiter] = {}
+        self.item_answers: ItemAnswers = ItemAnswers()
         self.status: SessionStatus = "connecting"
         self.ended: trio.Event = trio.Event()
         self.closing: trio.Event | None = None
@@ -287,6 +289,7 @@ class SessionHub:
         for waiter in self.config_waiters.values():
             waiter.error = self.closed_error(failure)
             waiter.answered.set()
+        self.item_answers.fail_all(self.closed_error(failure))
         self.stop_tools()
         self.settle_checks(trio.current_time() + (0.0 if self.leaving else self.run_config.timeouts.close))
 

@@ -292,7 +292,8 @@ class ModelEventHandler:
         self._hub.publish(RealtimeDtmf(info=self._hub.info, event=event.event, received_at=event.received_at))
 
     def _error(self, event: RealtimeModelErrorEvent) -> None:
-        self._hub.report(event.error, event.received_at)
+        if not self._hub.item_answers.refused(event.error):
+            self._hub.report(event.error, event.received_at)
 
     def _exception(self, event: RealtimeModelExceptionEvent) -> None:
         self._hub.finish(event.exception)
