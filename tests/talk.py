@@ -34,13 +34,14 @@ async def talk(
     model_config: Mapping[str, Any] | None = None,
     context: Any = None,
     transport_config: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
     **server_options: Any,
 ) -> AsyncIterator[tuple[RealtimeSession[Any], ServerConnection]]:
     """A session on a new in-memory server; yields it and the server's side of its connection."""
     server = LocalServer(engine, **{"pace": None, **server_options})
     model = OpenAIRealtimeWebSocketModel(transport=server.connector, transport_config=transport_config)
     runner = RealtimeRunner(agent or make_agent(), model=model, config=config)
-    session = await runner.run(context=context, model_config={"api_key": KEY, **(model_config or {})})
+    session = await runner.run(context=context, model_config={"api_key": KEY, **(model_config or {})}, **(run or {}))
     async with session:
         connection = await server.wait_connection()
         yield session, connection

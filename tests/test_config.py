@@ -193,6 +193,7 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "default_timeout": same(1.5, None),
         "on_interrupt": same("keep", "cancel"),
         "on_handoff": same("keep", "cancel"),
+        "on_resume": same("fail", "run"),
         "approval_timeout": same(60, None),
         "deadline": same(60, None),
     },

@@ -29,6 +29,7 @@ LAYERS = {
     "model_event_values": VALUES,
     "model_events": VALUES,
     "model_inputs": VALUES,
+    "snapshot": VALUES,
     "usage": VALUES,
     "dialect": VALUES,
     "core": CORE,

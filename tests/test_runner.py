@@ -54,8 +54,8 @@ def test_at_fault() -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"history": []}, "not built yet"),
-        ({"resume": {}}, "not built yet"),
+        ({"history": [5]}, "history"),
+        ({"resume": {}}, "resume"),
         ({"model_config": {"api_keys": "x"}}, "api_key"),
         ({"model_config": 5}, "model_config"),
     ],

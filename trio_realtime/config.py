@@ -397,6 +397,9 @@ class RealtimeToolExecutionConfig:
         default_timeout: seconds for a tool that has no timeout of its own (None: none).
         on_interrupt, on_handoff: ``"keep"`` lets running tools finish, ``"cancel"`` will cancel them. Accepted;
             ``"cancel"`` is not built yet.
+        on_resume: what becomes of a call that was running when its process died or left, once another one takes up the
+            session: ``"fail"`` tells the model that its result is not known (a payment is not made twice), ``"run"``
+            runs it again (for tools that can be). One that waited for approval had not begun: it is asked about again.
         approval_timeout: seconds that a call waits for approval before it is rejected (None: as long as the session).
         deadline: seconds for a whole call, waiting included. Accepted; not built yet.
     """
@@ -406,6 +409,7 @@ class RealtimeToolExecutionConfig:
     default_timeout: float | None = attrs.field(default=None, validator=_positive)
     on_interrupt: Literal["keep", "cancel"] = "keep"
     on_handoff: Literal["keep", "cancel"] = "keep"
+    on_resume: Literal["fail", "run"] = "fail"
     approval_timeout: float | None = attrs.field(default=None, validator=_positive)
     deadline: float | None = attrs.field(default=None, validator=_positive)
 

@@ -99,6 +99,10 @@ class RunContextWrapper(Generic[TContext]):
         decision = self._approvals.find(tool_name, call_id)
         return None if decision is None else decision.message
 
+    def standing_decisions(self) -> list[tuple[str, bool, str | None]]:
+        """Give the decisions that were made with ``always``: the tool, whether it may run, and the text if not."""
+        return [(tool, made.approved, made.message) for tool, made in self._approvals.by_tool.items()]
+
     def approve_tool(self, tool_name: str, call_id: str, *, always: bool = False) -> None:
         """Allow a call to run.
 

@@ -11,7 +11,7 @@ from trio_realtime._structure import structure
 from trio_realtime.agent import RealtimeAgent
 from trio_realtime.config import RealtimeModelConfig, RealtimeRunConfig
 from trio_realtime.context import RunContextWrapper
-from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.errors import UserTypeError
 from trio_realtime.items import RealtimeItem
 from trio_realtime.model import RealtimeModel
 from trio_realtime.openai import OpenAIRealtimeWebSocketModel
@@ -56,7 +56,7 @@ class RealtimeRunner(Generic[TContext]):
         *,
         context: TContext | RunContextWrapper[TContext] | None = None,
         model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
-        history: Sequence[RealtimeItem] | None = None,
+        history: Sequence[RealtimeItem | Mapping[str, Any]] | None = None,
         resume: Mapping[str, Any] | None = None,
     ) -> RealtimeSession[TContext]:
         """Make a session that is not connected yet: enter it with ``async with``.
@@ -66,14 +66,15 @@ class RealtimeRunner(Generic[TContext]):
         Args:
             context: what tools, guardrails and callbacks get; anything, or a RunContextWrapper to share one.
             model_config: what to connect with, as a RealtimeModelConfig or a dict of its keys.
-            history: items to begin with. Not built yet.
-            resume: a snapshot to go on from. Not built yet.
+            history: items to begin with, in order, as objects or dicts; the server is told of them, spoken ones as
+                text, when the session is entered. Tool calls without an output are only in the local history.
+            resume: what :meth:`RealtimeSession.snapshot` gave, in this process or another one. The session goes on with
+                the agent of that name, the conversation, the usage and the decisions. A tool call that had no output
+                gets one: see ``tool_execution.on_resume``.
 
         Raises:
-            UserError: the configuration is at fault.
+            UserError: the configuration, the history or the snapshot is at fault, or there is no such agent.
         """
         await trio.lowlevel.checkpoint()
-        if history is not None or resume is not None:
-            raise UserError("beginning with a history, or resuming, is not built yet")
         config = structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config")
-        return RealtimeSession(self._model, self._agent, context, config, self._config)
+        return RealtimeSession(self._model, self._agent, context, config, self._config, history=history, resume=resume)

@@ -36,8 +36,10 @@ from trio_realtime.session_tasks.editing import create_message, delete_item, raw
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
+from trio_realtime.session_tasks.resuming import restore, seed, snapshot_of
 from trio_realtime.session_tasks.spoken import user_message
 from trio_realtime.session_tasks.streams import EventStream
+from trio_realtime.snapshot import checked_history, read_snapshot, to_json
 from trio_realtime.usage import Usage
 
 __all__ = ["LiveModel", "RealtimeSession", "SessionOutcome", "SessionStatistics"]
@@ -130,8 +132,13 @@ class RealtimeSession(Generic[TContext]):
         context: TContext | RunContextWrapper[TContext] | None,
         model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
         run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
+        *,
+        history: Sequence[RealtimeItem | Mapping[str, Any]] | None = None,
+        resume: Mapping[str, Any] | None = None,
     ) -> None:
         _check_agent(agent)
+        if history is not None and resume is not None:
+            raise UserError("history, resume: a snapshot has its history; give one of the two")
         wrapper: RunContextWrapper[Any] = (
             cast("RunContextWrapper[Any]", context)
             if isinstance(context, RunContextWrapper)
@@ -150,6 +157,10 @@ class RealtimeSession(Generic[TContext]):
         self._lifespan: AbstractAsyncContextManager[None] | None = None
         if has_limits(self._hub.run_config.limits):
             self._hub.watchers["limits"] = SessionLimits
+        if history is not None:
+            seed(self._hub, checked_history(history))
+        if resume is not None:
+            restore(self._hub, read_snapshot(resume))
 
     # -- entering, leaving, reading ----------------------------------------------------------------------------------
 
@@ -269,6 +280,15 @@ class RealtimeSession(Generic[TContext]):
         if hub.limit is not None:
             return "limit"
         return "left" if hub.leaving is not None else "ended"
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give the session as it is now, as a dict of JSON types; ``runner.run(resume=...)`` goes on with it.
+
+        It has the conversation, the agent's name, the decisions made with ``always``, the tool calls without an output
+        and the usage; no key, header, setting or context: these are the runner's. A reply that has not ended is left
+        out and asked for again. Not a checkpoint; possible at any time, after the end too.
+        """
+        return to_json(snapshot_of(self._hub))
 
     def statistics(self) -> SessionStatistics:
         """Give the counters now."""

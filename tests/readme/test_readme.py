@@ -34,6 +34,7 @@ SAYS = {
     "Phone calls": "assistant says: Hello! How can I help you?",
     "Other endpoints": "44\n",
     "Usage": "Assistant 44",
+    "Going on elsewhere": "went on with 3 items\n2 are left",
     "Custom models": "Pretty bird",
     "A voice without a key": "LocalServer VoiceEngine",
     "Testing": "took 60",

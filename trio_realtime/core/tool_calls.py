@@ -51,6 +51,14 @@ class ToolCallLedger:
         self._batch_of[call.call_id] = batch_id
         return "run"
 
+    def note_past(self, call_id: str, name: str, arguments: str) -> None:
+        """Know a call of a conversation that began elsewhere: under its id, nothing is run any more."""
+        self._seen[call_id] = (name, hash(_normal(arguments)))
+
+    def open_calls(self) -> tuple[str, ...]:
+        """Give the ids of the calls that have no answer yet, in the order in which they came."""
+        return tuple(self._batch_of)
+
     def suspend(self, call_id: str) -> bool:
         """Take a call out of its batch: it waits for a person. Says whether the model has to be asked to go on now."""
         alone = f"call:{call_id}"

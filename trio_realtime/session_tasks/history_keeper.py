@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from trio_realtime._growing import GrowingText
 from trio_realtime.core.conversation import PartKind
+from trio_realtime.core.replay import ROOT
 from trio_realtime.events import RealtimeHistoryAdded, RealtimeHistoryUpdated, RealtimeTranscript
-from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeToolCallItem
+from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeItem, RealtimeToolCallItem
 from trio_realtime.model_events import (
     RealtimeModelInputAudioTranscriptionCompletedEvent,
     RealtimeModelInputAudioTranscriptionDeltaEvent,
@@ -134,6 +137,11 @@ class HistoryKeeper:
 
     def _item_updated(self, event: RealtimeModelItemUpdatedEvent) -> None:
         item, received_at = event.item, event.received_at
+        if event.anchored:
+            self._hub.item_answers.done("create", item.item_id)
+            item = self._beside_what_is_local(item)
+        if item.item_id in self._hub.replayed:
+            return  # it comes from here, and here more is known of it
         change = self._hub.conversation.upsert(item, anchored=event.anchored)
         if isinstance(item, RealtimeToolCallItem) and not item.arguments and item.output is None:
             if change == "added":
@@ -143,8 +151,12 @@ class HistoryKeeper:
             self._history_added(item.item_id, received_at)
         elif change == "updated":
             self._history_updated(received_at)
-        if event.anchored:
-            self._hub.item_answers.done("create", item.item_id)
+
+    def _beside_what_is_local(self, item: RealtimeItem) -> RealtimeItem:
+        """Put an item behind those that only the local history has, and that the server was not told of."""
+        known = self._hub.stands_for
+        local = known.get(item.previous_item_id or ROOT) if known else None
+        return item if local is None else attrs.evolve(item, previous_item_id=local)
 
     def _item_deleted(self, event: RealtimeModelItemDeletedEvent) -> None:
         self._hub.item_answers.done("delete", event.item_id)

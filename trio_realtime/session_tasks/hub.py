@@ -5,7 +5,7 @@ Everything here is synchronous unless it says otherwise, so that between two che
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import trio
@@ -36,6 +36,7 @@ from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import ResponseBook
 from trio_realtime.session_tasks.streams import Delivery, EventStream
+from trio_realtime.snapshot import SessionSnapshot
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
@@ -124,6 +125,10 @@ class SessionHub:
         self.cancel_body: Callable[[], None] = lambda: None
         self.watchers: dict[str, Callable[[SessionHub], Watcher]] = {}
         self.limit: str | None = None
+        self.resumed: SessionSnapshot | None = None
+        self.replayed: frozenset[str] = frozenset()
+        self.stands_for: Mapping[str, str] = {}
+        self.began: float | None = None
         self._tokens_before: int = 0
         self.blocked: Overflow | None = None
         self.events_published: int = 0
@@ -201,6 +206,11 @@ class SessionHub:
         """Tokens of the responses and transcripts of this session; of all its sessions, if the context is shared."""
         usage = self.wrapper.usage
         return usage.total_tokens + usage.transcription.total_tokens - self._tokens_before
+
+    def seconds(self) -> float:
+        """How long the session has lasted, where it began elsewhere included."""
+        before = 0.0 if self.resumed is None else self.resumed.seconds
+        return before if self.began is None else before + trio.current_time() - self.began
 
     def owner(self, response_id: str | None) -> tuple[RealtimeAgent[Any], AgentTools]:
         """Give the agent whose response it is, with what it offered then; the current one for an unknown response."""

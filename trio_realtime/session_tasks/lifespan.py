@@ -28,6 +28,7 @@ from trio_realtime.session_tasks.configure import connect_settings
 from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
 from trio_realtime.session_tasks.hub import SessionHub
 from trio_realtime.session_tasks.reader import ModelEventHandler, run_reader
+from trio_realtime.session_tasks.resuming import begin
 from trio_realtime.session_tasks.tool_runner import ToolRunner
 from trio_realtime.session_tasks.writer import run_writer
 
@@ -133,6 +134,7 @@ async def lifespan(hub: SessionHub, model: RealtimeModel) -> AsyncGenerator[None
                 async with trio.open_nursery() as nursery:
                     services = _start(hub, nursery)
                     try:
+                        await begin(hub)
                         with trio.CancelScope() as body:  # a limit of the session ends it, and nothing else
                             hub.cancel_body = body.cancel
                             yield
@@ -173,7 +175,7 @@ async def _arrive(scope: trio.CancelScope) -> None:
 
 
 def _start(hub: SessionHub, nursery: trio.Nursery) -> _Services:
-    hub.status = "connected"
+    hub.status, hub.began = "connected", trio.current_time()
     hub.follow_audio_format()
     hub.publish(RealtimeConnectionEvent(info=hub.info, status="connected"))
     hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))

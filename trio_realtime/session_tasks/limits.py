@@ -84,7 +84,7 @@ class SessionLimits:
     async def _wait(self) -> LimitName | None:
         """Wait for a cap, and give its name; None if the session ends before."""
         limits, now = self._hub.run_config.limits, trio.current_time()
-        last, over = now, inf if limits.max_seconds is None else now + limits.max_seconds
+        last, over = now, inf if limits.max_seconds is None else now + limits.max_seconds - self._hub.seconds()
         while True:
             with trio.move_on_at(min(over, last + (limits.max_idle or inf))) as scope:
                 try:

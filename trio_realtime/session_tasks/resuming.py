@@ -1,0 +1,194 @@
+"""Going on with a conversation that began elsewhere: what is kept of a session, and what becomes of it in another.
+
+On a server that knows nothing of it, the conversation is made again item by item, in order and acknowledged. A tool
+call that had no output gets exactly one: one that waited for a person is asked about again; one that may have begun
+ends with the word that its result is not known, or is run again, as ``tool_execution.on_resume`` says. A reply that had
+not ended is left out and asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from trio_realtime.agent import RealtimeAgent
+from trio_realtime.core.replay import plan_replay
+from trio_realtime.errors import AgentsException, RealtimeConnectionError, SessionClosed, UserError
+from trio_realtime.events import RealtimeHistoryUpdated
+from trio_realtime.handoffs import Handoff
+from trio_realtime.items import AssistantMessageItem, RealtimeItem, RealtimeToolCallItem
+from trio_realtime.model_events import RealtimeModelToolCallEvent
+from trio_realtime.model_inputs import RealtimeModelSendToolOutput
+from trio_realtime.session_tasks.editing import create_items
+from trio_realtime.snapshot import OpenCall, SessionSnapshot, StandingDecision
+from trio_realtime.usage import Usage
+
+if TYPE_CHECKING:
+    from trio_realtime.session_tasks.hub import SessionHub
+
+__all__ = ["begin", "find_agent", "restore", "seed", "snapshot_of"]
+
+_CUT_OFF: Final = (
+    "The call was cut off before it had a result, so that it is not known whether it was carried out. "
+    "Check that before you call the tool again."
+)
+
+
+# -- keeping -------------------------------------------------------------------------------------------------------
+
+
+def snapshot_of(hub: SessionHub) -> SessionSnapshot:
+    """Give what another process needs to go on."""
+    unfinished = {item_id for response in hub.responses.active() for item_id in response.items}
+    usage = Usage()
+    usage.add(attrs.evolve(hub.wrapper.usage, request_usage_entries=[]))
+    usage.request_usage_entries.clear()
+    approvals = hub.wrapper.standing_decisions()
+    return SessionSnapshot(
+        agent=hub.agent.name,
+        history=tuple(item for item in hub.conversation.snapshot() if not _is_cut(item, unfinished)),
+        calls=_open_calls(hub),
+        awaits_response=bool(hub.responses.active()),
+        decisions=tuple(
+            StandingDecision(tool=tool, approved=approved, message=message) for tool, approved, message in approvals
+        ),
+        usage=usage,
+        seconds=hub.seconds(),
+    )
+
+
+def _is_cut(item: RealtimeItem, unfinished: set[str]) -> bool:
+    return isinstance(item, AssistantMessageItem) and item.item_id in unfinished
+
+
+def _open_calls(hub: SessionHub) -> tuple[OpenCall, ...]:
+    waiting = {pending.call_id for pending in hub.approvals.pending} if hub.began is not None else set[str]()
+    known = () if hub.resumed is None or hub.began is not None else hub.resumed.calls
+    return (
+        *known,
+        *(
+            OpenCall(call_id=call_id, state="waiting" if call_id in waiting else "running")
+            for call_id in hub.ledger.open_calls()
+            if hub.conversation.call_item(call_id) is not None
+        ),
+    )
+
+
+# -- taking up -----------------------------------------------------------------------------------------------------
+
+
+def find_agent(start: RealtimeAgent[Any], name: str) -> RealtimeAgent[Any]:
+    """Give the agent of that name, which can be reached from ``start`` by handoffs.
+
+    Raises:
+        UserError: there is none.
+    """
+    seen: dict[int, RealtimeAgent[Any]] = {id(start): start}
+    for agent in _growing(seen):
+        if agent.name == name:
+            return agent
+        for target in map(_target, agent.handoffs):
+            if target is not None:
+                seen.setdefault(id(target), target)
+    names = ", ".join(repr(agent.name) for agent in seen.values())
+    raise UserError(f"resume.agent: there is no agent {name!r} among {names}; begin with one that can hand over to it")
+
+
+def _growing(seen: dict[int, RealtimeAgent[Any]]) -> Iterator[RealtimeAgent[Any]]:
+    """Give the values of a dict that grows meanwhile."""
+    at = 0
+    while at < len(seen):
+        yield list(seen.values())[at]
+        at += 1
+
+
+def _target(handoff: RealtimeAgent[Any] | Handoff) -> RealtimeAgent[Any] | None:
+    """Give the agent of a handoff; one of the user's own making tells it only when it is called."""
+    agent: Any = handoff if isinstance(handoff, RealtimeAgent) else getattr(handoff.on_invoke_handoff, "agent", None)
+    return agent if isinstance(agent, RealtimeAgent) else None
+
+
+def seed(hub: SessionHub, history: Sequence[RealtimeItem], *, runs: Collection[str] = ()) -> None:
+    """Begin with these items; of their calls, those of ``runs`` are still to be run."""
+    for item in history:
+        hub.conversation.upsert(item)
+        if isinstance(item, RealtimeToolCallItem) and item.call_id and item.call_id not in runs:
+            hub.ledger.note_past(item.call_id, item.name, item.arguments)
+
+
+def restore(hub: SessionHub, snapshot: SessionSnapshot) -> None:
+    """Begin where a snapshot ends.
+
+    Raises:
+        UserError: its agent is not there.
+    """
+    hub.agent = find_agent(hub.agent, snapshot.agent)
+    hub.resumed = snapshot
+    hub.wrapper.usage.add(snapshot.usage)
+    for decision in snapshot.decisions:
+        if decision.approved:
+            hub.wrapper.approve_tool(decision.tool, "always", always=True)
+        else:
+            hub.wrapper.reject_tool(decision.tool, "always", always=True, rejection_message=decision.message)
+    seed(hub, snapshot.history, runs={call.call_id for call in snapshot.calls if _runs(hub, call)})
+
+
+def _runs(hub: SessionHub, call: OpenCall) -> bool:
+    """Say whether a call without an output is run now, for the first time or again."""
+    return call.state == "waiting" or hub.run_config.tool_execution.on_resume == "run"
+
+
+async def begin(hub: SessionHub) -> None:
+    """Tell the server of the conversation so far, and see to what was left open.
+
+    Raises:
+        ServerError: the server refused an item.
+        RealtimeTimeoutError: it did not answer (name ``"item"``).
+        RealtimeConnectionError: the connection was lost again.
+    """
+    if not len(hub.conversation):
+        return
+    try:
+        if hub.model_config.call_id is None:  # a call that runs has its conversation at the service
+            await _replay(hub)
+        if hub.resumed is not None:
+            await _settle(hub, hub.resumed)
+    except SessionClosed:
+        raise hub.failure or RealtimeConnectionError("the server closed the connection", code=1000) from None
+
+
+async def _replay(hub: SessionHub) -> None:
+    calls = () if hub.resumed is None else hub.resumed.calls
+    replay = plan_replay(hub.conversation.snapshot(), pending={call.call_id for call in calls})
+    # an output has no item of its own in a history: what stands behind it there, stands behind its call here
+    visible = {one.item_id: one.previous_item_id for one in replay.items if one.item["type"] == "function_call_output"}
+    hub.stands_for = {visible.get(before, before): local for before, local in replay.stands_for.items()}
+    hub.replayed = replay.ids
+    if replay.items:
+        await create_items(hub, [one.fields for one in replay.items], hub.run_config.timeouts.connect)
+
+
+async def _settle(hub: SessionHub, snapshot: SessionSnapshot) -> None:
+    """Give each open call its output, and ask for the response that was never given."""
+    runs, failed = False, False
+    for call in snapshot.calls:
+        item = hub.conversation.call_item(call.call_id)
+        if item is None or item.output is not None:
+            continue
+        event = RealtimeModelToolCallEvent(
+            name=item.name, call_id=call.call_id, arguments=item.arguments, id=item.item_id
+        )
+        if _runs(hub, call):
+            runs = runs or call.state == "running"
+            hub.tool_runner.submit(event)
+            continue
+        failed = True
+        await hub.outbox.send(RealtimeModelSendToolOutput(tool_call=event, output=_CUT_OFF, start_response=False))
+        hub.conversation.complete_call(call.call_id, _CUT_OFF)
+        hub.report(AgentsException(f"the call {call.call_id!r} of the tool {item.name!r} was cut off"))
+    if failed:
+        hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+    if failed or (snapshot.awaits_response and not runs):
+        hub.tool_runner.go_on()
