@@ -115,14 +115,15 @@ def read_snapshot(value: object, *, name: str = "resume") -> SessionSnapshot:
     """
     if isinstance(value, SessionSnapshot):
         return value
-    if isinstance(value, Mapping):
-        version = cast("Mapping[str, Any]", value).get("version")
+    given: Any = value
+    if isinstance(given, Mapping):
+        version = cast("Mapping[str, Any]", given).get("version")
         if isinstance(version, int) and version > SNAPSHOT_VERSION:
             text = f"{name}.version: {version} is of a later version of this library; this one reads {SNAPSHOT_VERSION}"
             raise UserError(text)
         if version != SNAPSHOT_VERSION:
             raise UserError(f"{name}.version: must be {SNAPSHOT_VERSION}; is this the snapshot of a session?")
-    snapshot = structure(value, SessionSnapshot, name=name)
+    snapshot = structure(cast("object", given), SessionSnapshot, name=name)
     _check_ids(snapshot.history, f"{name}.history")
     return snapshot
 
@@ -133,16 +134,18 @@ def checked_history(history: object) -> tuple[RealtimeItem, ...]:
     Raises:
         UserError: one is at fault; the error names it.
     """
-    if isinstance(history, Sequence) and not isinstance(history, (str, bytes)):
-        elements: Sequence[Any] = history
-        history = [_with_id(item) for item in elements]
-    items: tuple[RealtimeItem, ...] = structure(history, cast("Any", Sequence[RealtimeItem]), name="history")
+    given: Any = history
+    if isinstance(given, Sequence) and not isinstance(given, (str, bytes)):
+        given = [_with_id(item) for item in cast("Sequence[Any]", given)]
+    items: tuple[RealtimeItem, ...] = structure(
+        cast("object", given), cast("Any", Sequence[RealtimeItem]), name="history"
+    )
     _check_ids(items, "history")
     return items
 
 
 def _with_id(item: Any) -> Any:
-    return {"item_id": new_id("item"), **item} if isinstance(item, Mapping) else item
+    return {"item_id": new_id("item"), **cast("Mapping[str, Any]", item)} if isinstance(item, Mapping) else item
 
 
 def _check_ids(items: Sequence[RealtimeItem], name: str) -> None:

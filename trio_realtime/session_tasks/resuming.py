@@ -106,7 +106,9 @@ def _growing(seen: dict[int, RealtimeAgent[Any]]) -> Iterator[RealtimeAgent[Any]
 
 def _target(handoff: RealtimeAgent[Any] | Handoff) -> RealtimeAgent[Any] | None:
     """Give the agent of a handoff; one of the user's own making tells it only when it is called."""
-    agent: Any = handoff if isinstance(handoff, RealtimeAgent) else getattr(handoff.on_invoke_handoff, "agent", None)
+    if isinstance(handoff, RealtimeAgent):
+        return handoff
+    agent: RealtimeAgent[Any] | None = getattr(handoff.on_invoke_handoff, "agent", None)
     return agent if isinstance(agent, RealtimeAgent) else None
 
 
