@@ -136,12 +136,16 @@ def checked_history(history: object) -> tuple[RealtimeItem, ...]:
     """
     given: Any = history
     if isinstance(given, Sequence) and not isinstance(given, (str, bytes)):
-        given = [_with_id(item) for item in cast("Sequence[Any]", given)]
+        given = [_with_id(item) for item in _elements(given)]
     items: tuple[RealtimeItem, ...] = structure(
         cast("object", given), cast("Any", Sequence[RealtimeItem]), name="history"
     )
     _check_ids(items, "history")
     return items
+
+
+def _elements(value: Any) -> Sequence[Any]:
+    return cast("Sequence[Any]", value)
 
 
 def _with_id(item: Any) -> Any:
