@@ -41,6 +41,7 @@ LAYERS = {
     "guardrails": WORDS,
     "handoffs": WORDS,
     "hooks": WORDS,
+    "playback_trackers": WORDS,
     "mcp": WORDS,
     "tools": WORDS,
     "runner": SHELL,

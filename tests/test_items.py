@@ -25,7 +25,7 @@ PARTS = {
     InputAudio: ("input_audio", {"audio", "transcript"}),
     InputImage: ("input_image", {"image_url", "detail"}),
     AssistantText: ("text", {"text"}),
-    AssistantAudio: ("audio", {"audio", "transcript"}),
+    AssistantAudio: ("audio", {"audio", "transcript", "generated_transcript", "heard_ms"}),
 }
 MESSAGES = {SystemMessageItem: "system", UserMessageItem: "user", AssistantMessageItem: "assistant"}
 

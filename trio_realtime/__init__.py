@@ -186,6 +186,7 @@ from trio_realtime.model_events import RealtimeModelSpeechStoppedEvent as Realti
 from trio_realtime.model_events import RealtimeModelToolCallEvent as RealtimeModelToolCallEvent
 from trio_realtime.model_events import RealtimeModelTranscriptDeltaEvent as RealtimeModelTranscriptDeltaEvent
 from trio_realtime.model_events import RealtimeModelTranscriptDoneEvent as RealtimeModelTranscriptDoneEvent
+from trio_realtime.model_events import RealtimeModelTranscriptTimingEvent as RealtimeModelTranscriptTimingEvent
 from trio_realtime.model_events import RealtimeModelTurnEndedEvent as RealtimeModelTurnEndedEvent
 from trio_realtime.model_events import RealtimeModelTurnStartedEvent as RealtimeModelTurnStartedEvent
 from trio_realtime.model_events import RealtimeModelUsageEvent as RealtimeModelUsageEvent
@@ -208,6 +209,9 @@ from trio_realtime.openai import DEFAULT_MODEL_SETTINGS as DEFAULT_MODEL_SETTING
 from trio_realtime.openai import DEFAULT_REALTIME_MODEL as DEFAULT_REALTIME_MODEL
 from trio_realtime.openai import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
 from trio_realtime.openai import get_api_key as get_api_key
+from trio_realtime.playback_trackers import BrowserPlaybackTracker as BrowserPlaybackTracker
+from trio_realtime.playback_trackers import LocalPlaybackTracker as LocalPlaybackTracker
+from trio_realtime.playback_trackers import MarkPlaybackTracker as MarkPlaybackTracker
 from trio_realtime.runner import RealtimeRunner as RealtimeRunner
 from trio_realtime.session import LiveModel as LiveModel
 from trio_realtime.session import RealtimeSession as RealtimeSession
@@ -259,6 +263,7 @@ __all__ = [
     "AssistantMessageItem",
     "AssistantText",
     "AudioFormat",
+    "BrowserPlaybackTracker",
     "CallRequestRefused",
     "ConfigRejected",
     "DeliverySettings",
@@ -281,6 +286,7 @@ __all__ = [
     "LatencyStatistics",
     "Limits",
     "LiveModel",
+    "LocalPlaybackTracker",
     "MCPApprovalRequest",
     "MCPConfig",
     "MCPServer",
@@ -296,6 +302,7 @@ __all__ = [
     "MCPToolApprovalRequest",
     "MCPToolMetaContext",
     "MCPToolMetaResolver",
+    "MarkPlaybackTracker",
     "ModalityTokens",
     "ModelBehaviorError",
     "NotGiven",
@@ -386,6 +393,7 @@ __all__ = [
     "RealtimeModelTracingConfig",
     "RealtimeModelTranscriptDeltaEvent",
     "RealtimeModelTranscriptDoneEvent",
+    "RealtimeModelTranscriptTimingEvent",
     "RealtimeModelTurnEndedEvent",
     "RealtimeModelTurnStartedEvent",
     "RealtimeModelUsageEvent",

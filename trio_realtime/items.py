@@ -77,12 +77,16 @@ class AssistantAudio:
 
     Attributes:
         audio: base64 of the audio; None unless the application put it there.
-        transcript: its words.
+        transcript: its words; of speech that was interrupted, those that were heard.
+        generated_transcript: all words of speech that was interrupted; None if it was not.
+        heard_ms: how much was heard of speech that was interrupted, in milliseconds.
     """
 
     type: Literal["audio"] = "audio"
     audio: str | None = attrs.field(default=None, repr=lambda value: "None" if value is None else f"<{len(value)} B>")
     transcript: str | None = None
+    generated_transcript: str | None = None
+    heard_ms: int | None = None
 
 
 UserContent: TypeAlias = InputText | InputAudio | InputImage

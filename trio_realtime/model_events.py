@@ -65,6 +65,7 @@ __all__ = [
     "RealtimeModelToolCallEvent",
     "RealtimeModelTranscriptDeltaEvent",
     "RealtimeModelTranscriptDoneEvent",
+    "RealtimeModelTranscriptTimingEvent",
     "RealtimeModelTurnEndedEvent",
     "RealtimeModelTurnStartedEvent",
     "RealtimeModelUsageEvent",
@@ -208,6 +209,18 @@ class RealtimeModelTranscriptDoneEvent(_ModelEvent):
     item_id: str
     transcript: str
     response_id: str
+    content_index: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelTranscriptTimingEvent(_ModelEvent):
+    """Where words of the model's speech are in its audio, in milliseconds from the beginning of their part."""
+
+    type: Literal["transcript_timing"] = "transcript_timing"
+    item_id: str
+    text: str
+    audio_start_ms: float
+    audio_end_ms: float
     content_index: int = 0
 
 
@@ -498,6 +511,7 @@ RealtimeModelEvent: TypeAlias = (
     | RealtimeModelInputAudioTranscriptionFailedEvent
     | RealtimeModelTranscriptDeltaEvent
     | RealtimeModelTranscriptDoneEvent
+    | RealtimeModelTranscriptTimingEvent
     | RealtimeModelOutputTextDeltaEvent
     | RealtimeModelOutputTextDoneEvent
     | RealtimeModelItemUpdatedEvent

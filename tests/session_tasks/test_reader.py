@@ -67,6 +67,7 @@ TABLE: list[tuple[Any, list[str]]] = [
     (m.RealtimeModelItemUpdatedEvent(item=USER), ["history_added"]),
     (m.RealtimeModelItemDeletedEvent(item_id="u1"), []),
     (m.RealtimeModelItemTruncatedEvent(item_id="i", content_index=0, audio_end_ms=1), []),
+    (m.RealtimeModelTranscriptTimingEvent(item_id="i", text="a", audio_start_ms=0, audio_end_ms=1), []),
     (m.RealtimeModelConnectionStatusEvent(status="connected"), []),
     (m.RealtimeModelEndOfStreamEvent(), ["connection"]),
     (begin(), ["agent_start"]),

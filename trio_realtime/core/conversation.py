@@ -5,6 +5,7 @@ Rules:
 * an item stands right after the item that its ``previous_item_id`` names, whatever the order of arrival;
 * what an update does not know (a transcript, an image) it does not take away;
 * a status only moves forward;
+* of speech that was cut, the transcript is what was heard, whatever is said of it later;
 * a delta costs the same however long the conversation is: it is kept apart and folded in when somebody looks.
 """
 
@@ -17,6 +18,7 @@ import attrs
 from pyrsistent import PVector, pvector
 
 from trio_realtime._growing import GrowingText
+from trio_realtime.core.heard import Cut, heard_item, whole_item
 from trio_realtime.items import (
     AssistantAudio,
     AssistantContent,
@@ -65,6 +67,7 @@ class Conversation:
         self._words: dict[str, dict[int, _Words]] = {}
         self._unfolded: set[str] = set()
         self._calls: dict[str, str] = {}
+        self._cuts: dict[str, dict[int, Cut]] = {}
 
     def __len__(self) -> int:
         return len(self._items)
@@ -108,7 +111,8 @@ class Conversation:
             return "added"
         self._fold(item_id)
         old = self._items[self._place[item_id]]
-        merged = merge_items(old, item)
+        cuts = self._cuts.get(item_id)
+        merged = merge_items(old, item) if cuts is None else heard_item(merge_items(whole_item(old), item), cuts)
         if anchored:
             merged = attrs.evolve(merged, previous_item_id=item.previous_item_id)
         if merged != old:
@@ -131,6 +135,7 @@ class Conversation:
         self._deleted[item_id] = anchor
         self._weak.discard(item_id)
         self._words.pop(item_id, None)
+        self._cuts.pop(item_id, None)
         self._unfolded.discard(item_id)
         self._arrange(other.item_id for other in self._items if other.item_id != item_id)
         return True
@@ -157,6 +162,20 @@ class Conversation:
                 known = False
         return "added" if added and item_id in self._place else "unchanged" if known else "updated"
 
+    def truncate(self, item_id: str, index: int, cut: Cut) -> bool:
+        """Note where the audio of a part was cut: its transcript becomes what was heard. Says whether that is news."""
+        if item_id not in self._place or self._cuts.get(item_id, {}).get(index) == cut:
+            return False
+        self._fold(item_id)
+        self._cuts.setdefault(item_id, {})[index] = cut
+        place = self._place[item_id]
+        self._items = self._items.set(place, heard_item(whole_item(self._items[place]), self._cuts[item_id]))
+        return True
+
+    def cut_of(self, item_id: str, index: int) -> Cut | None:
+        """Give where the audio of a part was cut, or None if it was not."""
+        return self._cuts.get(item_id, {}).get(index)
+
     def complete_call(self, call_id: str, output: str) -> RealtimeToolCallItem | None:
         """Complete a tool call's item with its output, and give it; None if there is no such item."""
         item = self.call_item(call_id)
@@ -181,10 +200,11 @@ class Conversation:
         place = self._place.get(item_id)
         if place is None:
             return
-        item = self._items[place]
+        cuts = self._cuts.get(item_id)
+        item = self._items[place] if cuts is None else whole_item(self._items[place])
         for index, words in self._words[item_id].items():
             item = _with_words(item, index, words)
-        self._items = self._items.set(place, item)
+        self._items = self._items.set(place, item if cuts is None else heard_item(item, cuts))
         remaining = {index: words for index, words in self._words[item_id].items() if not words.final}
         if remaining:
             self._words[item_id] = remaining

@@ -20,6 +20,7 @@ from trio_realtime.model_inputs import TruncationPoint
 __all__ = ["Heard", "Playback"]
 
 _MOST: Final = 64  # parts that are remembered though nobody plays them
+_LENGTHS: Final = 256  # parts that are over whose lengths are remembered: the server may still cut one
 
 
 @attrs.define
@@ -96,6 +97,7 @@ class Playback:
         self.format = audio_format
         self._tracked = tracked
         self._tracks: dict[tuple[str, int], _Track] = {}
+        self._lengths: dict[tuple[str, int], float] = {}
         self._ends = 0.0
 
     def received(self, response_id: str, item_id: str, content_index: int, size: int) -> float:
@@ -107,6 +109,20 @@ class Playback:
         length = self.format.duration_ms(size)
         track.received_ms += length
         return length
+
+    def received_late(self, item_id: str, content_index: int, size: int) -> None:
+        """Count ``size`` bytes that came after the part was interrupted: nobody hears them."""
+        key = (item_id, content_index)
+        self._remember(key, self._lengths.get(key, 0.0) + self.format.duration_ms(size))
+
+    def total_ms(self, item_id: str, content_index: int) -> float:
+        """Give how much audio of a part has come; 0 if it is not known (any more)."""
+        track = self._tracks.get((item_id, content_index))
+        return self._lengths.get((item_id, content_index), 0.0) if track is None else track.received_ms
+
+    def had_audio(self, item_id: str) -> bool:
+        """Say whether any audio of an item has come."""
+        return any(key[0] == item_id for key in (*self._tracks, *self._lengths))
 
     def given(self, item_id: str, content_index: int, length_ms: float, now: float) -> None:
         """Count audio that the application was given at ``now``; it plays it after what it has.
@@ -185,7 +201,8 @@ class Playback:
             if part.total_ms > 0
         ]
         kept = {(part.item_id, part.content_index) for part in left if response_id not in (None, part.response_id)}
-        self._tracks = {key: track for key, track in self._tracks.items() if key in kept}
+        for key in [key for key in self._tracks if key not in kept]:
+            self._drop(key)
         self._ends = max((track.ends for track in self._tracks.values()), default=now)
         return playing, _one_per_item(points, begun)
 
@@ -205,12 +222,20 @@ class Playback:
         going_on = {track.item_id for track in self._tracks.values() if not track.is_over(now)}
         for key, track in list(self._tracks.items()):
             if track.item_id not in going_on:
-                del self._tracks[key]
+                self._drop(key)
 
     def _make_room(self) -> None:
         if len(self._tracks) >= _MOST:
             oldest = next((key for key, track in self._tracks.items() if track.complete), next(iter(self._tracks)))
-            del self._tracks[oldest]
+            self._drop(oldest)
+
+    def _drop(self, key: tuple[str, int]) -> None:
+        self._remember(key, self._tracks.pop(key).received_ms)
+
+    def _remember(self, key: tuple[str, int], length_ms: float) -> None:
+        self._lengths[key] = length_ms
+        if len(self._lengths) > _LENGTHS:
+            del self._lengths[next(iter(self._lengths))]
 
 
 def _heard(track: _Track, heard_ms: float) -> Heard:

@@ -53,6 +53,7 @@ from trio_realtime.openai.server_event import ServerEvent, UnknownServerEvent
 from trio_realtime.openai.server_values import ServerErrorDetails
 from trio_realtime.openai.severity import is_fatal
 from trio_realtime.openai.state import ProtocolState, follow_ups
+from trio_realtime.openai.timing import TIMING, timing_events
 
 __all__ = ["Incoming"]
 
@@ -111,7 +112,8 @@ class Incoming:
             ModelBehaviorError: the event is not what the protocol allows.
         """
         if isinstance(event, UnknownServerEvent):
-            return [RealtimeModelOtherEvent(received_at=now, data=event.data)]
+            other = RealtimeModelOtherEvent(received_at=now, data=event.data)
+            return [other, *timing_events(event, now)] if event.type == TIMING else [other]
         response_id = getattr(event, "response_id", None)
         if response_id is not None:
             self._state.responses.alive(response_id, now)

@@ -82,6 +82,8 @@ class HistoryKeeper:
             text = hub.out_of_band_words(event.item_id, event.content_index, delta)
         if response is not None:
             response.items.setdefault(event.item_id)
+            if response.cut:
+                hub.heard.late_words(event.item_id)
         self._transcript("assistant", event, delta, text)
         hub.guardrails.feed(event.response_id, event.item_id, event.content_index, delta)
 
@@ -96,6 +98,8 @@ class HistoryKeeper:
             change = hub.conversation.finish_words(event.item_id, event.content_index, text, kind)
             if change == "added":
                 self._history_added(event.item_id, event.received_at)
+        if response is not None and response.cut:
+            hub.heard.late_words(event.item_id)
         self._transcript("assistant", event, "", text, final=True)
         hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
 

@@ -31,6 +31,7 @@ from trio_realtime.events import (
 )
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt
+from trio_realtime.session_tasks.heard_history import HeardHistory
 from trio_realtime.session_tasks.hook_runner import HookRunner
 from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
@@ -110,6 +111,7 @@ class SessionHub:
         self.delivery: Delivery = Delivery()
         self.outbox: Outbox = Outbox()
         self.hooks: HookRunner = HookRunner(self)
+        self.heard: HeardHistory = HeardHistory(self)
         self.agent_lock: trio.Lock = trio.Lock()
         self.config_waiters: dict[str, ConfigWaiter] = {}
         self.item_answers: ItemAnswers = ItemAnswers()
@@ -261,7 +263,7 @@ class SessionHub:
             response_id=response_id,
             force_response_cancel=cancel,
             playback_only=not cancel,
-            truncations=points if self._plays_audio() else (),
+            truncations=self.heard.cut(points, stopped) if self._plays_audio() else (),
         )
 
     def _plays_audio(self) -> bool:

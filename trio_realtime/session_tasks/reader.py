@@ -38,6 +38,7 @@ from trio_realtime.model_events import (
     RealtimeModelExceptionEvent,
     RealtimeModelFollowUpEvent,
     RealtimeModelInputAudioTimeoutTriggeredEvent,
+    RealtimeModelItemTruncatedEvent,
     RealtimeModelMcpApprovalRequestedEvent,
     RealtimeModelMcpCallEvent,
     RealtimeModelMcpListToolsEvent,
@@ -47,6 +48,7 @@ from trio_realtime.model_events import (
     RealtimeModelSpeechStartedEvent,
     RealtimeModelSpeechStoppedEvent,
     RealtimeModelToolCallEvent,
+    RealtimeModelTranscriptTimingEvent,
     RealtimeModelTurnEndedEvent,
     RealtimeModelTurnStartedEvent,
     RealtimeModelUsageEvent,
@@ -100,6 +102,8 @@ class ModelEventHandler:
             RealtimeModelAudioEvent: self._audio,
             **self._history.handlers(),
             RealtimeModelAudioDoneEvent: self._audio_done,
+            RealtimeModelItemTruncatedEvent: hub.heard.truncated,
+            RealtimeModelTranscriptTimingEvent: hub.heard.timing,
             RealtimeModelToolCallEvent: self._tool_call,
             RealtimeModelTurnStartedEvent: self._turn_started,
             RealtimeModelTurnEndedEvent: self._turn_ended,
@@ -143,6 +147,7 @@ class ModelEventHandler:
     def _audio(self, event: RealtimeModelAudioEvent) -> None:
         hub = self._hub
         if hub.responses.is_silenced(event.response_id):
+            hub.heard.late_audio(event)
             return
         hub.latencies.audio_received(event.received_at)
         size = len(event.data)

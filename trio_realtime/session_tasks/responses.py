@@ -27,6 +27,7 @@ class Response:
         default_conversation: it is spoken to the user.
         active: it has not ended.
         silenced: none of its audio is delivered any more.
+        cut: it was interrupted where somebody listens: what has not sounded by then will not be heard.
         tripped: a guardrail stopped it.
         items: the items of its words, in order.
         ended: set when it has ended.
@@ -37,6 +38,7 @@ class Response:
     default_conversation: bool = True
     active: bool = True
     silenced: bool = False
+    cut: bool = False
     tripped: bool = False
     items: dict[str, None] = attrs.Factory(dict[str, None])
     tools: AgentTools | None = None
