@@ -27,6 +27,7 @@ ADDED = {
     "RealtimeToolEnd": {"call_id", "error", "tool_name"},
     "RealtimeToolApprovalRequired": {"tool_name"},
     "RealtimeAudio": {"response_id"},
+    "RealtimeAudioEnd": {"response_id"},
     "RealtimeAudioInterrupted": {"response_id"},
     "RealtimeAgentStartEvent": {"response_id"},
     "RealtimeAgentEndEvent": {"response_id", "status", "reason", "error", "usage"},

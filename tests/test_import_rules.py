@@ -48,6 +48,7 @@ LAYERS = {
     "session": SHELL,
     "session_tasks": SHELL,
     "sip": SHELL,
+    "turn": SHELL,
     "__init__": FACES,
     "__main__": FACES,
     "cli": FACES,

@@ -180,6 +180,7 @@ from trio_realtime.model_events import RealtimeModelOutputTextDoneEvent as Realt
 from trio_realtime.model_events import RealtimeModelOutputTokensDetails as RealtimeModelOutputTokensDetails
 from trio_realtime.model_events import RealtimeModelRateLimitsEvent as RealtimeModelRateLimitsEvent
 from trio_realtime.model_events import RealtimeModelRawServerEvent as RealtimeModelRawServerEvent
+from trio_realtime.model_events import RealtimeModelRequestSettledEvent as RealtimeModelRequestSettledEvent
 from trio_realtime.model_events import RealtimeModelSessionUpdatedEvent as RealtimeModelSessionUpdatedEvent
 from trio_realtime.model_events import RealtimeModelSpeechStartedEvent as RealtimeModelSpeechStartedEvent
 from trio_realtime.model_events import RealtimeModelSpeechStoppedEvent as RealtimeModelSpeechStoppedEvent
@@ -199,9 +200,11 @@ from trio_realtime.model_inputs import RealtimeModelSendAudio as RealtimeModelSe
 from trio_realtime.model_inputs import RealtimeModelSendEvent as RealtimeModelSendEvent
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt as RealtimeModelSendInterrupt
 from trio_realtime.model_inputs import RealtimeModelSendRawMessage as RealtimeModelSendRawMessage
+from trio_realtime.model_inputs import RealtimeModelSendResponseRequest as RealtimeModelSendResponseRequest
 from trio_realtime.model_inputs import RealtimeModelSendSessionUpdate as RealtimeModelSendSessionUpdate
 from trio_realtime.model_inputs import RealtimeModelSendToolOutput as RealtimeModelSendToolOutput
 from trio_realtime.model_inputs import RealtimeModelSendUserInput as RealtimeModelSendUserInput
+from trio_realtime.model_inputs import RealtimeModelSendWithdrawal as RealtimeModelSendWithdrawal
 from trio_realtime.model_inputs import RealtimeModelUserInput as RealtimeModelUserInput
 from trio_realtime.model_inputs import RealtimeModelUserInputMessage as RealtimeModelUserInputMessage
 from trio_realtime.model_inputs import TruncationPoint as TruncationPoint
@@ -242,6 +245,8 @@ from trio_realtime.tools import set_tool_threads as set_tool_threads
 from trio_realtime.tools import tool as tool
 from trio_realtime.tools import tool_thread_limiter as tool_thread_limiter
 from trio_realtime.transport.base import TransportConfig as TransportConfig
+from trio_realtime.turn import RealtimeTurn as RealtimeTurn
+from trio_realtime.turn import TurnTimings as TurnTimings
 from trio_realtime.usage import InputTokensDetails as InputTokensDetails
 from trio_realtime.usage import ModalityTokens as ModalityTokens
 from trio_realtime.usage import OutputTokensDetails as OutputTokensDetails
@@ -379,13 +384,16 @@ __all__ = [
     "RealtimeModelRateLimitsEvent",
     "RealtimeModelRawClientMessage",
     "RealtimeModelRawServerEvent",
+    "RealtimeModelRequestSettledEvent",
     "RealtimeModelSendAudio",
     "RealtimeModelSendEvent",
     "RealtimeModelSendInterrupt",
     "RealtimeModelSendRawMessage",
+    "RealtimeModelSendResponseRequest",
     "RealtimeModelSendSessionUpdate",
     "RealtimeModelSendToolOutput",
     "RealtimeModelSendUserInput",
+    "RealtimeModelSendWithdrawal",
     "RealtimeModelSessionUpdatedEvent",
     "RealtimeModelSpeechStartedEvent",
     "RealtimeModelSpeechStoppedEvent",
@@ -419,6 +427,7 @@ __all__ = [
     "RealtimeToolExecutionConfig",
     "RealtimeToolStart",
     "RealtimeTranscript",
+    "RealtimeTurn",
     "RealtimeTurnDetectionConfig",
     "RealtimeUserInput",
     "RealtimeUserInputImage",
@@ -467,6 +476,7 @@ __all__ = [
     "TranscriptionUsage",
     "TransportConfig",
     "TruncationPoint",
+    "TurnTimings",
     "Usage",
     "UserContent",
     "UserError",

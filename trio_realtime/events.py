@@ -208,6 +208,7 @@ class RealtimeAudioEnd(_SessionEvent):
     type: Literal["audio_end"] = "audio_end"
     item_id: str
     content_index: int
+    response_id: str = ""
 
 
 @attrs.frozen(kw_only=True)

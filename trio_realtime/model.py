@@ -19,7 +19,7 @@ from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent
-from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendRawMessage
+from trio_realtime.model_inputs import RealtimeModelSendEvent
 
 __all__ = ["RealtimeConnection", "RealtimeModel", "Unfinished", "UnfinishedResponse"]
 
@@ -30,11 +30,11 @@ class UnfinishedResponse:
 
     Attributes:
         response_id: its id; None if it has not begun.
-        again: the ``response.create`` that asks for it again.
+        again: what asks for it again.
     """
 
     response_id: str | None
-    again: RealtimeModelSendRawMessage
+    again: RealtimeModelSendEvent
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +90,9 @@ class RealtimeConnection(ABC):
         An event whose :meth:`send_event` has raised RealtimeConnectionError or RealtimeTimeoutError belongs to it.
         """
         return Unfinished()
+
+    names_requests: bool = False
+    """A response that begins names the request that it answers; else the first to begin answers the oldest."""
 
     @abstractmethod
     async def send_event(self, event: RealtimeModelSendEvent) -> None:

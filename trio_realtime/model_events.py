@@ -59,6 +59,7 @@ __all__ = [
     "RealtimeModelOutputTokensDetails",
     "RealtimeModelRateLimitsEvent",
     "RealtimeModelRawServerEvent",
+    "RealtimeModelRequestSettledEvent",
     "RealtimeModelSessionUpdatedEvent",
     "RealtimeModelSpeechStartedEvent",
     "RealtimeModelSpeechStoppedEvent",
@@ -302,6 +303,7 @@ class RealtimeModelTurnStartedEvent(_ModelEvent):
         metadata: what the application gave when it asked for the response.
         default_conversation: it belongs to the session's conversation (an out-of-band response does not).
         cancelled: it was interrupted before it began and is being cancelled: none of its audio is to be heard.
+        request_id: the ``RealtimeModelSendResponseRequest`` that it answers, if it answers one.
     """
 
     type: Literal["turn_started"] = "turn_started"
@@ -309,6 +311,23 @@ class RealtimeModelTurnStartedEvent(_ModelEvent):
     metadata: Mapping[str, str] | None = None
     default_conversation: bool = True
     cancelled: bool = False
+    request_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelRequestSettledEvent(_ModelEvent):
+    """What became of a ``RealtimeModelSendResponseRequest`` is known, and no response will begin that names it.
+
+    Attributes:
+        request_id: the request.
+        error: why it got no response; None if it got one.
+        response_id: the response that turned out to be its answer, where that was not clear when it began.
+    """
+
+    type: Literal["request_settled"] = "request_settled"
+    request_id: str
+    error: Exception | None = None
+    response_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -520,6 +539,7 @@ RealtimeModelEvent: TypeAlias = (
     | RealtimeModelConnectionStatusEvent
     | RealtimeModelEndOfStreamEvent
     | RealtimeModelTurnStartedEvent
+    | RealtimeModelRequestSettledEvent
     | RealtimeModelUsageEvent
     | RealtimeModelTurnEndedEvent
     | RealtimeModelSpeechStartedEvent

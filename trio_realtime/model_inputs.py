@@ -19,9 +19,11 @@ __all__ = [
     "RealtimeModelSendEvent",
     "RealtimeModelSendInterrupt",
     "RealtimeModelSendRawMessage",
+    "RealtimeModelSendResponseRequest",
     "RealtimeModelSendSessionUpdate",
     "RealtimeModelSendToolOutput",
     "RealtimeModelSendUserInput",
+    "RealtimeModelSendWithdrawal",
     "RealtimeModelUserInput",
     "RealtimeModelUserInputMessage",
     "TruncationPoint",
@@ -178,6 +180,37 @@ class RealtimeModelSendSessionUpdate:
     event_id: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class RealtimeModelSendResponseRequest:
+    """Ask for a response of one's own: it is never merged with another, and waits its turn behind those before it.
+
+    Attributes:
+        request_id: names the request; the model event that begins its response, or says that none will, names it again.
+        items: items, in the protocol's form. They are added to the conversation right before the response is asked for;
+            those of an out-of-band response are its whole input instead (None: the conversation is).
+        conversation: ``"auto"``, or ``"none"`` for an out-of-band response.
+        settings: what shall hold for this response only: instructions, tools, tool_choice, output_modalities.
+        metadata: given back in the response.
+    """
+
+    request_id: str
+    items: Sequence[Mapping[str, Any]] | None = None
+    conversation: Literal["auto", "none"] = "auto"
+    settings: RealtimeSessionModelSettings = attrs.Factory(RealtimeSessionModelSettings)
+    metadata: Mapping[str, str] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeModelSendWithdrawal:
+    """Take a request for a response back: it is not sent, or its response is cancelled, once, as soon as it has begun.
+
+    Attributes:
+        request_id: the request, of a :class:`RealtimeModelSendResponseRequest`.
+    """
+
+    request_id: str
+
+
 RealtimeModelSendEvent: TypeAlias = (
     RealtimeModelSendRawMessage
     | RealtimeModelSendUserInput
@@ -185,5 +218,7 @@ RealtimeModelSendEvent: TypeAlias = (
     | RealtimeModelSendToolOutput
     | RealtimeModelSendInterrupt
     | RealtimeModelSendSessionUpdate
+    | RealtimeModelSendResponseRequest
+    | RealtimeModelSendWithdrawal
 )
 """Anything that can be told to a model connection."""

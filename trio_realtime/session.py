@@ -31,6 +31,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelSendUserInput,
 )
 from trio_realtime.session_tasks.approvals import PendingApproval
+from trio_realtime.session_tasks.asking import respond
 from trio_realtime.session_tasks.configure import apply_agent, apply_update
 from trio_realtime.session_tasks.editing import create_message, delete_item, raw_input, replace_message
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
@@ -40,6 +41,7 @@ from trio_realtime.session_tasks.resuming import restore, seed, snapshot_of
 from trio_realtime.session_tasks.spoken import user_message
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.snapshot import checked_history, read_snapshot, to_json
+from trio_realtime.turn import TurnScope
 from trio_realtime.usage import Usage
 
 __all__ = ["LiveModel", "RealtimeSession", "SessionOutcome", "SessionStatistics"]
@@ -363,6 +365,53 @@ class RealtimeSession(Generic[TContext]):
     async def clear_audio(self) -> None:
         """Empty the input buffer."""
         await self._raw("input_audio_buffer.clear")
+
+    def respond(
+        self,
+        input: RealtimeUserInput | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[Any] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        conversation: Literal["auto", "none"] = "auto",
+        metadata: Mapping[str, str] | None = None,
+        output_modalities: Sequence[Literal["text", "audio"]] | None = None,
+    ) -> TurnScope:
+        """Ask for one response, and hold it as a block whose body is the turn::
+
+            async with session.respond("Where is my order?") as turn:
+                print(await turn.text(), turn.outcome)
+
+        Entering returns when the request was handed over. Turns that are asked for at once are run in order; what was
+        said with one goes into the conversation when its turn comes. Leaving the block before the response has ended,
+        by return, error, timeout or cancellation, cancels exactly that response, cuts it where it was heard and purges
+        its audio; so does leaving while its events are being read and were not read to their end. The session goes on.
+        A turn is one response: if it calls tools, the response to their outputs is another.
+
+        Args:
+            input: what the user says, as in :meth:`send_message`; None for nothing (the agent speaks first). Of an
+                out-of-band response also items in the protocol's form, which are then all that it knows.
+            instructions, tool_choice, output_modalities: instead of the session's, for this response only.
+            tools: the only ones for this response.
+            conversation: ``"none"`` for an out-of-band response, which neither waits for others nor enters the history.
+            metadata: given back by the server in the response.
+
+        Returns:
+            an async context manager that gives a :class:`RealtimeTurn`.
+
+        Raises:
+            UserError: an argument is at fault, or the session was not entered; nothing was sent.
+            SessionClosed: the session has ended.
+        """
+        _require_entered(self._hub)
+        if input is not None and conversation != "none":
+            self._hub.guardrails.user_turn()
+        settings = {
+            "instructions": instructions,
+            "tool_choice": tool_choice,
+            "output_modalities": output_modalities,
+        }
+        return respond(self._hub, input, tools=tools, conversation=conversation, metadata=metadata, settings=settings)
 
     async def interrupt(self) -> None:
         """Stop the agent: cancel the response, cut its audio where it was heard, deliver none of the rest.

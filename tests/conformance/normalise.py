@@ -23,11 +23,17 @@ GLOBAL = {
     "raw": "raw events always",
     "titles": "schemas of tools carry a title for each argument",
     "retrieve": "after each transcript an item is retrieved, and its status goes back",
+    "heard": "the history keeps all words of what was interrupted",
 }
 """Lines of the README's table whose effect is taken out everywhere."""
 
 NEW_EVENTS = ("transcript", "user_speech_started", "user_speech_stopped", "connection", "rate_limits", "dtmf")
-_NEW_FIELDS = {"tool_start": ("call_id",), "tool_end": ("call_id",), "input_audio_timeout_triggered": ("item_id",)}
+_NEW_FIELDS = {
+    "audio_end": ("response_id",),
+    "tool_start": ("call_id",),
+    "tool_end": ("call_id",),
+    "input_audio_timeout_triggered": ("item_id",),
+}
 _RESERVED = "trio_realtime_request"
 _HEADERS = ("authorization", "x-", "openai-")
 
@@ -251,10 +257,18 @@ def _ended(event: Json) -> Json:
 
 
 def _item(item: Json) -> Json:
-    """An item without the status of a message (GLOBAL: retrieve)."""
+    """An item without the status of a message (GLOBAL: retrieve), with all words of what was cut (GLOBAL: heard)."""
     if item.get("type") == "message":
-        return {key: value for key, value in item.items() if key != "status"}
+        item = {key: value for key, value in item.items() if key != "status"}
+        return {**item, "content": [_whole(part) for part in item.get("content") or ()]}
     return item
+
+
+def _whole(part: Json) -> Json:
+    if part.get("heard_ms") is None:
+        return part
+    whole = {key: value for key, value in part.items() if key not in {"generated_transcript", "heard_ms"}}
+    return {**whole, "transcript": part.get("generated_transcript")}
 
 
 def _event_lines(event: Json, names: _Names) -> Iterator[str]:

@@ -71,6 +71,7 @@ TABLE: list[tuple[Any, list[str]]] = [
     (m.RealtimeModelConnectionStatusEvent(status="connected"), []),
     (m.RealtimeModelEndOfStreamEvent(), ["connection"]),
     (begin(), ["agent_start"]),
+    (m.RealtimeModelRequestSettledEvent(request_id="q"), []),
     (m.RealtimeModelUsageEvent(usage=Usage()), []),
     (m.RealtimeModelMcpListToolsEvent(item_id="l", server_label="docs", status="completed"), []),
     (

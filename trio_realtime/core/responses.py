@@ -12,7 +12,7 @@ Pure: time comes as an argument, in seconds; what is to be done comes back as ac
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
@@ -22,6 +22,7 @@ import attrs
 __all__ = [
     "CancelResponse",
     "Handled",
+    "RequestAnswered",
     "RequestFailed",
     "ResponseAction",
     "ResponseRequest",
@@ -47,12 +48,21 @@ class ResponseRequest:
         manual: asked for by hand; such requests are never merged. Automatic ones that wait are one request.
         out_of_band: not part of the conversation.
         parameters: what the application wants, which is not looked at here.
+        items: what is to be added to the conversation right before the request is sent for the first time.
+        origin: what it was made from, if somebody follows what becomes of just this one.
     """
 
     event_id: str
     manual: bool
     out_of_band: bool = False
     parameters: Mapping[str, Any] = MappingProxyType({})
+    items: Sequence[Mapping[str, Any]] = ()
+    origin: object = None
+
+    @property
+    def followed(self) -> bool:
+        """Whether somebody waits for what becomes of just this one."""
+        return self.origin is not None
 
 
 @attrs.frozen
@@ -77,7 +87,15 @@ class RequestFailed:
     reason: Literal["timeout", "ended"]
 
 
-ResponseAction: TypeAlias = SendRequest | CancelResponse | RequestFailed
+@attrs.frozen
+class RequestAnswered:
+    """A response that began without naming its request has turned out to be the answer to this one."""
+
+    request: ResponseRequest
+    response_id: str
+
+
+ResponseAction: TypeAlias = SendRequest | CancelResponse | RequestFailed | RequestAnswered
 
 
 @attrs.frozen
@@ -256,9 +274,10 @@ class ResponseSequencer:
         if self._active in (response_id, _UNKNOWN):
             self._active = None
         entry = self._outstanding
+        answered: list[ResponseAction] = []
         if entry is not None and entry.foreign == response_id and not self._echoes:
-            self._presume(entry)
-        return self._advance(now)
+            answered = self._presume_late(entry, response_id)
+        return answered + self._advance(now)
 
     def refused_active(self, event_id: str | None, active_id: str | None, now: float) -> Handled:
         """The server refused a request because a response is active; the request waits and is sent again.
@@ -310,7 +329,7 @@ class ResponseSequencer:
         outstanding = self._outstanding
         if outstanding is not None and now >= outstanding.since + self._timeout:
             if outstanding.foreign is not None and not self._echoes:
-                self._presume(outstanding)
+                actions += self._presume_late(outstanding, outstanding.foreign)
             else:
                 self._outstanding = None
                 actions += self._give_up(outstanding)
@@ -386,6 +405,10 @@ class ResponseSequencer:
         self._presumed[entry.request.event_id] = entry
         if len(self._presumed) > _PRESUMED:
             del self._presumed[next(iter(self._presumed))]
+
+    def _presume_late(self, entry: _Entry, response_id: str) -> list[ResponseAction]:
+        self._presume(entry)
+        return [RequestAnswered(entry.request, response_id)] if entry.request.followed else []
 
     def _find_refused(self, event_id: str | None) -> _Entry | None:
         outstanding = self._outstanding if self._outstanding is not None and self._outstanding.sent else None

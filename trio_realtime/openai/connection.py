@@ -44,6 +44,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     """
 
     restorable = True
+    names_requests = True
 
     def __init__(self, wire: Wire, protocol: OpenAIProtocol, *, confirms_configuration: bool = True) -> None:
         self.confirms_configuration = confirms_configuration

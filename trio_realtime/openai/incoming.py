@@ -300,12 +300,17 @@ class Incoming:
         # Servers that name no conversation at all say null for their only one.
         apart = response.conversation_id is None and (self._names_conversation or responses.expects_out_of_band)
         handled = responses.created(response.id, tag=tag_of(response), out_of_band=apart, now=now)
+        request = handled.request
+        request_id = request.event_id if request is not None and request.followed else None
+        if request_id is not None:
+            self._state.answered(request_id, response.id)
         started = RealtimeModelTurnStartedEvent(
             received_at=now,
             response_id=response.id,
             metadata=user_metadata(response),
             default_conversation=not responses.is_out_of_band(response.id),
             cancelled=any(isinstance(action, CancelResponse) for action in handled.actions),
+            request_id=request_id,
         )
         return [started, *follow_ups(self._state, handled.actions, now)]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import attrs
 import pybase64
 
+from trio_realtime._structure import NOT_GIVEN
 from trio_realtime.core.responses import ResponseAction, ResponseRequest, SendRequest
 from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.dialect import Dialect
@@ -23,9 +24,11 @@ from trio_realtime.model_inputs import (
     RealtimeModelSendEvent,
     RealtimeModelSendInterrupt,
     RealtimeModelSendRawMessage,
+    RealtimeModelSendResponseRequest,
     RealtimeModelSendSessionUpdate,
     RealtimeModelSendToolOutput,
     RealtimeModelSendUserInput,
+    RealtimeModelSendWithdrawal,
     RealtimeModelUserInput,
     TruncationPoint,
 )
@@ -96,25 +99,33 @@ class OutgoingProtocol:
         match event:
             case RealtimeModelSendAudio():
                 return self._audio(event)
-            case RealtimeModelSendUserInput():
-                item = {"id": self._item_id(event.item_id), **_user_message(event.user_input)}
-                return self._item_and_request(item, now)
-            case RealtimeModelSendToolOutput():
-                item = {
-                    "id": self._state.new_id("item"),
-                    "type": "function_call_output",
-                    "call_id": event.tool_call.call_id,
-                    "output": event.output,
-                }
-                return self._item_and_request(item, now, respond=event.start_response)
+            case RealtimeModelSendUserInput() | RealtimeModelSendToolOutput():
+                return self._input(event, now)
             case RealtimeModelSendInterrupt():
                 return self._interrupt(event, now)
             case RealtimeModelSendSessionUpdate():
                 return self._session_update(event, now)
             case RealtimeModelSendRawMessage():
                 return self._raw(event, now)
-            case _:  # pyright: ignore[reportUnnecessaryComparison]
-                assert_never(event)
+            case _:
+                return self._request(event, now)
+
+    def _request(self, event: RealtimeModelSendResponseRequest | RealtimeModelSendWithdrawal, now: float) -> Outgoing:
+        if isinstance(event, RealtimeModelSendResponseRequest):
+            return self._response_request(event, now)
+        return Outgoing(self._withdraw(event.request_id, now))
+
+    def _input(self, event: RealtimeModelSendUserInput | RealtimeModelSendToolOutput, now: float) -> Outgoing:
+        if isinstance(event, RealtimeModelSendUserInput):
+            item = {"id": self._item_id(event.item_id), **_user_message(event.user_input)}
+            return self._item_and_request(item, now)
+        item = {
+            "id": self._state.new_id("item"),
+            "type": "function_call_output",
+            "call_id": event.tool_call.call_id,
+            "output": event.output,
+        }
+        return self._item_and_request(item, now, respond=event.start_response)
 
     def _audio(self, event: RealtimeModelSendAudio) -> Outgoing:
         frames: list[Frame] = [self._append(event.audio)] if event.audio else []
@@ -139,16 +150,57 @@ class OutgoingProtocol:
         return wanted or self._state.new_id("item")
 
     def _item_and_request(self, item: dict[str, Any], now: float, *, respond: bool = True) -> Outgoing:
-        create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
-        frames: list[Frame] = [self._encode(create.to_wire())]
-        if self._state.unsettled is not None:
-            self._state.unsettled.create(create.event_id, item, {"item": item})
+        frames = [self._create(item)]
         if respond:
             request = ResponseRequest(event_id=self._state.new_id("event"), manual=False)
             frames += self._perform(self._state.responses.request(request, now), now)
         return Outgoing(frames)
 
+    def _create(self, item: Mapping[str, Any]) -> Frame:
+        if "id" not in item:
+            item = {"id": self._state.new_id("item"), **item}
+        create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
+        frame = self._encode(create.to_wire())
+        if self._state.unsettled is not None:
+            self._state.unsettled.create(create.event_id, item, {"item": item})
+        return frame
+
     # Responses
+
+    def _response_request(self, event: RealtimeModelSendResponseRequest, now: float) -> Outgoing:
+        _check_metadata(event.metadata or _NOTHING)
+        if self._state.responses.is_pending(event.request_id):
+            raise UserError(f"request_id: {event.request_id!r} names another request that has no answer yet")
+        response = session_object(event.settings, attached=True)
+        del response["type"]
+        if event.settings.tools is not NOT_GIVEN:
+            response.setdefault("tools", [])
+        apart = event.conversation == "none"
+        if apart:
+            response["conversation"] = "none"
+        if apart and event.items is not None:
+            response["input"] = [dict(item) for item in event.items]
+        if event.metadata is not None:
+            response["metadata"] = dict(event.metadata)
+        items = () if apart else tuple(event.items or ())
+        self._encode({"response": response, "items": items})  # a fault must show before anything has changed
+        request = ResponseRequest(
+            event_id=event.request_id,
+            manual=True,
+            out_of_band=apart,
+            parameters={"response": response},
+            items=items,
+            origin=event,
+        )
+        return Outgoing(self._perform(self._state.responses.request(request, now), now))
+
+    def _withdraw(self, request_id: str, now: float) -> list[Frame]:
+        """Take a request back, or cancel the response that it has got."""
+        responses = self._state.responses
+        if responses.is_pending(request_id):
+            return self._perform(responses.withdraw(request_id, now).actions, now)
+        response_id = self._state.answers.get(request_id)
+        return [] if response_id is None else self._cancel(response_id)
 
     def _perform(self, actions: Sequence[ResponseAction], now: float) -> list[Frame]:
         """Do at once what the reading side can only ask for. No wish of ours ends a request or cancels a response."""
@@ -162,10 +214,14 @@ class OutgoingProtocol:
         request = self._state.responses.begin(event_id, now)
         if request is None:
             return []
+        frames: list[Frame] = []
+        if event_id not in self._state.placed:
+            self._state.placed.add(event_id)
+            frames += [self._create(item) for item in request.items]
         response: Mapping[str, Any] = request.parameters.get("response") or _NOTHING
         metadata: dict[str, Any] = {**(response.get("metadata") or _NOTHING), RESERVED_METADATA_KEY: event_id}
         create = ResponseCreate(event_id=event_id, response={**response, "metadata": metadata})
-        return [self._encode({**request.parameters, **create.to_wire()})]
+        return [*frames, self._encode({**request.parameters, **create.to_wire()})]
 
     def _cancel(self, response_id: str, event_id: str | None = None) -> list[Frame]:
         if response_id in self._state.cancelled or self._state.responses.is_over(response_id):
@@ -255,10 +311,7 @@ class OutgoingProtocol:
     def _raw_request(self, data: dict[str, Any], now: float, *, manual: bool) -> Outgoing:
         response: Mapping[str, Any] = data.get("response") or _NOTHING
         metadata: Mapping[str, Any] = response.get("metadata") or _NOTHING
-        if RESERVED_METADATA_KEY in metadata:
-            raise UserError(f"response.metadata: the key {RESERVED_METADATA_KEY!r} is reserved")
-        if len(metadata) > _METADATA_KEYS:
-            raise UserError(f"response.metadata: at most {_METADATA_KEYS} keys are possible, not {len(metadata)}")
+        _check_metadata(metadata)
         event_id = data.get("event_id") or self._state.new_id("event")
         if self._state.responses.is_pending(event_id):
             raise UserError(f"event_id: {event_id!r} names another response.create that has no answer yet")
@@ -290,6 +343,13 @@ def note_raw(unsettled: Unsettled, data: Mapping[str, Any]) -> None:
             unsettled.clear()
         case _:
             pass
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    if RESERVED_METADATA_KEY in metadata:
+        raise UserError(f"response.metadata: the key {RESERVED_METADATA_KEY!r} is reserved")
+    if len(metadata) > _METADATA_KEYS:
+        raise UserError(f"response.metadata: at most {_METADATA_KEYS} keys are possible, not {len(metadata)}")
 
 
 def _user_message(user_input: RealtimeModelUserInput) -> dict[str, Any]:

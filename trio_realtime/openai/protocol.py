@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from trio_realtime.audio import AudioFormat
 from trio_realtime.config import Timeouts
 from trio_realtime.core.responses import ResponseRequest, ResponseSequencer
@@ -20,6 +22,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelRawClientMessage,
     RealtimeModelSendEvent,
     RealtimeModelSendRawMessage,
+    RealtimeModelSendResponseRequest,
 )
 from trio_realtime.openai.codec import parse, structure_event
 from trio_realtime.openai.incoming import Incoming
@@ -144,7 +147,11 @@ class OpenAIProtocol:
             dropped_audio_ms=0.0 if unsettled is None else unsettled.dropped_ms,
         )
 
-    def _again(self, request: ResponseRequest | None) -> RealtimeModelSendRawMessage:
+    def _again(self, request: ResponseRequest | None) -> RealtimeModelSendEvent:
+        origin = None if request is None else request.origin
+        if request is not None and isinstance(origin, RealtimeModelSendResponseRequest):
+            placed = origin.conversation == "auto" and request.event_id in self._state.placed
+            return attrs.evolve(origin, items=None) if placed else origin
         request = request or ResponseRequest(event_id=self._state.new_id("event"), manual=False)
         message = RealtimeModelRawClientMessage(
             type="response.create",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from trio_realtime.core.responses import Handled
 from trio_realtime.model_events import (
     RealtimeModelConfigRejectedEvent,
     RealtimeModelErrorEvent,
     RealtimeModelEvent,
     RealtimeModelExceptionEvent,
+    RealtimeModelRequestSettledEvent,
 )
 from trio_realtime.openai.server_events_session import ErrorEvent
 from trio_realtime.openai.server_values import ServerErrorDetails
@@ -37,6 +39,14 @@ def exception_event(error: ServerErrorDetails, context: str, now: float) -> Real
     return RealtimeModelExceptionEvent(received_at=now, exception=server_error(error, "fatal"), context=context)
 
 
+def _settled(handled: Handled, error: ServerErrorDetails, now: float) -> list[RealtimeModelEvent]:
+    """Say that a request for a response was refused."""
+    if handled.request is None or not handled.request.followed:
+        return []
+    request_id = handled.request.event_id
+    return [RealtimeModelRequestSettledEvent(received_at=now, request_id=request_id, error=server_error(error))]
+
+
 class ServerErrors:
     """Finds out what each error event answers."""
 
@@ -53,7 +63,8 @@ class ServerErrors:
             logger.debug("a response is active; the request waits: %s", error.message)
             handled = state.responses.refused_active(error.event_id, active_response_id(error), now)
             lost = handled.request is not None and handled.request.out_of_band  # it is not sent again
-            return [*(self._report(error, now) if lost else ()), *follow_ups(state, handled.actions, now)]
+            told = [*self._report(error, now), *_settled(handled, error, now)] if lost else []
+            return [*told, *follow_ups(state, handled.actions, now)]
         refused = self._refused_update(error)
         if refused is not None:
             state.updates.refused(refused)
@@ -61,7 +72,8 @@ class ServerErrors:
         self._refused_input(error)
         events: list[RealtimeModelEvent] = []
         if error.event_id is not None or refuses_response(error):
-            events += follow_ups(state, state.responses.refused(error.event_id, now).actions, now)
+            handled = state.responses.refused(error.event_id, now)
+            events += [*_settled(handled, error, now), *follow_ups(state, handled.actions, now)]
         return [*self._report(error, now), *events]
 
     def _refused_input(self, error: ServerErrorDetails) -> None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from trio_realtime.audio import PCM16, AudioFormat
-from trio_realtime.core.responses import CancelResponse, RequestFailed, ResponseAction, ResponseSequencer, SendRequest
+from trio_realtime.core.responses import (
+    CancelResponse,
+    RequestAnswered,
+    RequestFailed,
+    ResponseAction,
+    ResponseSequencer,
+    SendRequest,
+)
 from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.errors import RealtimeTimeoutError
 from trio_realtime.ids import new_id
-from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelFollowUpEvent
+from trio_realtime.model_events import (
+    RealtimeModelErrorEvent,
+    RealtimeModelEvent,
+    RealtimeModelFollowUpEvent,
+    RealtimeModelRequestSettledEvent,
+)
 from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.openai.updates import SessionUpdates
 
 __all__ = ["FollowUpMessage", "NewId", "ProtocolState", "Recent", "follow_ups"]
 
+_ANSWERS: Final = 64
 NewId = Callable[[str], str]
 """Makes a new id that begins with a word, such as ``"item"``."""
 
@@ -76,6 +89,8 @@ class ProtocolState:
         expires_at: when the session's time is over, in unix seconds, as the server said at the beginning.
         speaking: turn detection hears the user, or has not committed what it heard.
         detects_turns: turn detection is on.
+        placed: requests for a response whose items have been added to the conversation.
+        answers: the responses of the requests that were answered last.
     """
 
     responses: ResponseSequencer
@@ -93,6 +108,14 @@ class ProtocolState:
     expires_at: float | None = None
     speaking: bool = False
     detects_turns: bool = True
+    placed: Recent = attrs.Factory(Recent)
+    answers: dict[str, str] = attrs.Factory(dict[str, str])
+
+    def answered(self, request_id: str, response_id: str) -> None:
+        """Remember which response answers a request."""
+        self.answers[request_id] = response_id
+        if len(self.answers) > _ANSWERS:
+            del self.answers[next(iter(self.answers))]
 
 
 def follow_ups(state: ProtocolState, actions: Sequence[ResponseAction], now: float) -> list[RealtimeModelEvent]:
@@ -104,11 +127,22 @@ def follow_ups(state: ProtocolState, actions: Sequence[ResponseAction], now: flo
                 events.append(_follow_up("response.create", {"event_id": request.event_id}, now))
             case CancelResponse(response_id):
                 events.append(_follow_up("response.cancel", {"response_id": response_id}, now))
-            case RequestFailed(request):  # pragma: no branch
+            case RequestFailed(request):
                 seconds = state.timeout or 0.0
                 text = f"no response began within {seconds:g} seconds of being asked for ({request.event_id})"
                 error = RealtimeTimeoutError(text, name="response", seconds=seconds)
                 events.append(RealtimeModelErrorEvent(received_at=now, error=error))
+                if request.followed:
+                    events.append(
+                        RealtimeModelRequestSettledEvent(received_at=now, request_id=request.event_id, error=error)
+                    )
+            case RequestAnswered(request, response_id):  # pragma: no branch
+                state.answered(request.event_id, response_id)
+                events.append(
+                    RealtimeModelRequestSettledEvent(
+                        received_at=now, request_id=request.event_id, response_id=response_id
+                    )
+                )
     return events
 
 

@@ -100,6 +100,7 @@ class HistoryKeeper:
                 self._history_added(event.item_id, event.received_at)
         if response is not None and response.cut:
             hub.heard.late_words(event.item_id)
+            self._history_updated(event.received_at)
         self._transcript("assistant", event, "", text, final=True)
         hub.guardrails.feed_final(event.response_id, event.item_id, event.content_index, text)
 

@@ -35,8 +35,9 @@ from trio_realtime.session_tasks.heard_history import HeardHistory
 from trio_realtime.session_tasks.hook_runner import HookRunner
 from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
-from trio_realtime.session_tasks.responses import ResponseBook
+from trio_realtime.session_tasks.responses import Response, ResponseBook
 from trio_realtime.session_tasks.streams import Delivery, EventStream
+from trio_realtime.session_tasks.turns import TurnBook
 from trio_realtime.snapshot import SessionSnapshot
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class SessionHub:
         self.gate: TranscriptGate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)
         self.ledger: ToolCallLedger = ToolCallLedger()
         self.responses: ResponseBook = ResponseBook()
+        self.turns: TurnBook = TurnBook(self)
         self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
         self.outbox: Outbox = Outbox()
@@ -141,7 +143,10 @@ class SessionHub:
 
     def stream(self, types: tuple[type[Any], ...] | None) -> EventStream[Any]:
         """Make a reader that sees everything of its selection from now on."""
-        buffer = EventBuffer(self.run_config.delivery, types)
+        return self.stream_over(EventBuffer(self.run_config.delivery, types))
+
+    def stream_over(self, buffer: EventBuffer) -> EventStream[Any]:
+        """Make a reader of what a buffer takes."""
         stream: EventStream[Any] = EventStream(buffer, self._given, self._seen)
         self.delivery.add(stream)
         return stream
@@ -266,6 +271,11 @@ class SessionHub:
             truncations=self.heard.cut(points, stopped) if self._plays_audio() else (),
         )
 
+    def silence_from_the_start(self, response: Response) -> None:
+        """Let nothing be heard of a response that has begun and was not wanted any more by then."""
+        response.silenced = True
+        response.cut = self._plays_audio()
+
     def _plays_audio(self) -> bool:
         """Say whether anybody takes audio: an application that only reads transcripts has no heard point to cut at."""
         return self.tracker is not None or any(
@@ -298,6 +308,7 @@ class SessionHub:
         self.delivery.publish(RealtimeConnectionEvent(info=self.info, status="closed", reason=reason))
         self.delivery.finish(failure)
         self.outbox.close(failure)
+        self.turns.close(self.closed_error(failure))
         for waiter in self.config_waiters.values():
             waiter.error = self.closed_error(failure)
             waiter.answered.set()

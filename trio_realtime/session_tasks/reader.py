@@ -44,6 +44,7 @@ from trio_realtime.model_events import (
     RealtimeModelMcpListToolsEvent,
     RealtimeModelRateLimitsEvent,
     RealtimeModelRawServerEvent,
+    RealtimeModelRequestSettledEvent,
     RealtimeModelSessionUpdatedEvent,
     RealtimeModelSpeechStartedEvent,
     RealtimeModelSpeechStoppedEvent,
@@ -107,6 +108,7 @@ class ModelEventHandler:
             RealtimeModelToolCallEvent: self._tool_call,
             RealtimeModelTurnStartedEvent: self._turn_started,
             RealtimeModelTurnEndedEvent: self._turn_ended,
+            RealtimeModelRequestSettledEvent: hub.turns.settled,
             RealtimeModelUsageEvent: self._usage,
             RealtimeModelMcpListToolsEvent: partial(publish_listing, hub),
             RealtimeModelMcpApprovalRequestedEvent: self._hosted_request,
@@ -171,7 +173,11 @@ class ModelEventHandler:
         if event.response_id is not None and hub.responses.is_silenced(event.response_id):
             return
         done = RealtimeAudioEnd(
-            info=hub.info, item_id=event.item_id, content_index=event.content_index, received_at=event.received_at
+            info=hub.info,
+            item_id=event.item_id,
+            content_index=event.content_index,
+            response_id=event.response_id or "",
+            received_at=event.received_at,
         )
         hub.publish(done)
 
@@ -179,9 +185,12 @@ class ModelEventHandler:
 
     def _turn_started(self, event: RealtimeModelTurnStartedEvent) -> None:
         hub = self._hub
-        hub.responses.begin(event.response_id, hub.agent, hub.tools, default_conversation=event.default_conversation)
-        if event.cancelled:
-            hub.responses.silence(event.response_id)
+        tools = hub.turns.begun(event) or hub.tools
+        response = hub.responses.begin(
+            event.response_id, hub.agent, tools, default_conversation=event.default_conversation
+        )
+        if hub.turns.was_left(event):
+            hub.silence_from_the_start(response)
         start = RealtimeAgentStartEvent(
             info=hub.info, agent=hub.agent, response_id=event.response_id, received_at=event.received_at
         )
@@ -191,6 +200,7 @@ class ModelEventHandler:
     def _turn_ended(self, event: RealtimeModelTurnEndedEvent) -> None:
         hub = self._hub
         response = hub.responses.end(event.response_id, hub.agent)
+        response.ending = event
         hub.playback.response_ended(event.response_id)
         if hub.ledger.response_ended(event.response_id):
             hub.tool_runner.go_on()

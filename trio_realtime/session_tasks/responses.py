@@ -9,6 +9,7 @@ import trio
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
+    from trio_realtime.model_events import RealtimeModelTurnEndedEvent
     from trio_realtime.tools import AgentTools
 
 __all__ = ["Response", "ResponseBook"]
@@ -31,6 +32,7 @@ class Response:
         tripped: a guardrail stopped it.
         items: the items of its words, in order.
         ended: set when it has ended.
+        ending: how it ended.
     """
 
     response_id: str
@@ -43,6 +45,7 @@ class Response:
     items: dict[str, None] = attrs.Factory(dict[str, None])
     tools: AgentTools | None = None
     ended: trio.Event = attrs.Factory(trio.Event)
+    ending: RealtimeModelTurnEndedEvent | None = None
 
 
 class ResponseBook:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import attrs
+
 from trio_realtime._structure import structure
 from trio_realtime.config import RealtimeUserInput, RealtimeUserInputMessage, RealtimeUserInputText
 from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import (
     RealtimeModelInputImageContent,
     RealtimeModelInputTextContent,
@@ -15,7 +18,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelUserInputMessage,
 )
 
-__all__ = ["item_content", "user_message"]
+__all__ = ["item_content", "user_item", "user_message"]
 
 
 def user_message(message: RealtimeUserInput) -> RealtimeModelUserInput:
@@ -38,6 +41,14 @@ def user_message(message: RealtimeUserInput) -> RealtimeModelUserInput:
         else:
             raise UserError(f"message.content[{index}].image_url: must not be empty")
     return RealtimeModelUserInputMessage(content=tuple(parts))
+
+
+def user_item(message: RealtimeUserInput) -> dict[str, Any]:
+    """Check a user message and give it as an item in the protocol's form, with an id."""
+    made = user_message(message)
+    given = [RealtimeModelInputTextContent(text=made)] if isinstance(made, str) else made.content
+    parts = [{name: value for name, value in attrs.asdict(part).items() if value is not None} for part in given]
+    return {"id": new_id("item"), "type": "message", "role": "user", "content": parts}
 
 
 _TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
