@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
 import typer
@@ -91,6 +92,43 @@ def chat(
     from trio_realtime.cli.chat import run_chat
 
     raise typer.Exit(run_chat(url=url, model=model))
+
+
+@app.command(
+    epilog=f"[bold]{PROGRAM} talk[/bold]\n\n[bold]{PROGRAM} talk --input call.wav --output reply.wav[/bold]",
+)
+def talk(
+    *,
+    input: Annotated[
+        Path | None, typer.Option(metavar="WAV", help="Say this recording instead of using the microphone.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="WAV", help="Write what the loudspeaker would have played.")
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Use this machine's voice even if there is a key.")] = False,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Where to connect.")] = None,
+    voice: Annotated[str | None, typer.Option(metavar="NAME", help="The agent's voice: alloy, ash, ...")] = None,
+    half_duplex: Annotated[
+        bool, typer.Option("--half-duplex", help="Switch the microphone off while the agent speaks.")
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(min=1.0, max=8.0, metavar="N", help="Times faster than real time (files, local voice).")
+    ] = 1.0,
+) -> None:
+    """Have a spoken conversation: microphone and loudspeaker, or WAV files.
+
+    With OpenAI if OPENAI_API_KEY is set, else with a voice engine on this machine, without network (extra 'voice').
+
+    Without echo cancelling use headphones or --half-duplex. Ctrl-C ends.
+    """
+    from trio_realtime.cli.talk import TalkOptions, run_talk
+
+    if speed != 1.0 and input is None:
+        raise typer.BadParameter("only a recording can go faster than real time", param_hint="--speed")
+    options = TalkOptions(
+        input=input, output=output, local=local, url=url, voice=voice, half_duplex=half_duplex, speed=speed
+    )
+    raise typer.Exit(run_talk(options))
 
 
 @app.command(

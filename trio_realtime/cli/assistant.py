@@ -1,0 +1,139 @@
+"""The agent of ``talk`` and ``playground``, and where it is found: this machine's voice, or a service."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+
+from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeModel, function_tool
+from trio_realtime.server import LocalServer
+from trio_realtime.server.voice import VoiceEngine
+
+__all__ = ["Place", "assistant", "speech_settings", "voice_service"]
+
+_PACE: Final = 8.0
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_STORY: Final = (
+    "A long time ago a small boat came into the harbour in a storm. On board was a cook who had lost everything but a "
+    "copper pot. He made a soup for everybody who had helped him, and they liked it so much that he stayed. The pot "
+    "still hangs above the door, and on the first night of every winter it is filled to the brim."
+)
+
+
+@function_tool
+async def tell_time() -> str:
+    """Say what time it is here."""
+    return datetime.now().astimezone().strftime("It is %H:%M on %A.")
+
+
+@function_tool
+async def roll_dice(count: int = 1, sides: int = 6) -> str:
+    """Roll dice.
+
+    Args:
+        count: how many dice.
+        sides: sides of each.
+    """
+    rolls = [random.randint(1, max(sides, 1)) for _ in range(min(max(count, 1), 100))]  # noqa: S311  (a game)
+    return f"The dice show {', '.join(map(str, rolls))}."
+
+
+@function_tool
+async def get_weather(city: str) -> str:
+    """Look up the weather of a city (invented).
+
+    Args:
+        city: where.
+    """
+    sky = ("sunny", "cloudy", "rainy", "windy")[sum(city.encode()) % 4]
+    return f"It is {sky} in {city}."
+
+
+@function_tool
+async def tell_story() -> str:
+    """Tell a long story, which can be interrupted."""
+    return _STORY
+
+
+@function_tool(needs_approval=True)
+async def book_table(people: int) -> str:
+    """Book a table at the restaurant (invented).
+
+    Args:
+        people: how many people.
+    """
+    return f"A table for {people} is booked."
+
+
+def assistant() -> RealtimeAgent[Any]:
+    """Give the agent; booking a table needs an approval."""
+    return RealtimeAgent(
+        name="Assistant",
+        instructions="You are a friendly voice assistant. Answer in a sentence or two. Use your tools where they help.",
+        tools=[tell_time, roll_dice, get_weather, tell_story, book_table],
+    )
+
+
+def speech_settings(*, voice: str | None = None) -> dict[str, Any]:
+    """Give the model settings of a spoken conversation."""
+    settings: dict[str, Any] = {
+        "turn_detection": {"type": "server_vad", "silence_duration_ms": 500, "interrupt_response": True},
+        "input_audio_transcription": {"model": "gpt-4o-mini-transcribe"},
+    }
+    return settings if voice is None else {**settings, "voice": voice}
+
+
+@attrs.frozen
+class Place:
+    """Where a conversation is held.
+
+    Attributes:
+        words: that, for people.
+        model: what to talk through.
+        config: what to connect with.
+        local: in this process.
+    """
+
+    words: str
+    model: RealtimeModel = attrs.field(factory=OpenAIRealtimeWebSocketModel)
+    config: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    local: bool = False
+
+
+@asynccontextmanager
+async def voice_service(
+    *, url: str | None = None, local: bool = False, speed: float = 1.0
+) -> AsyncGenerator[Place, None]:
+    """Choose where to talk; a server in this process, reached over memory, lives as long as the block.
+
+    Args:
+        url: this endpoint.
+        local: this machine, whatever the environment says.
+        speed: how many times faster than real time a local server speaks and hears.
+
+    Raises:
+        UserError: there is neither a key nor the extra ``voice``.
+    """
+    if url is not None:
+        config: dict[str, Any] = {"url": url}
+        if not os.environ.get("OPENAI_API_KEY"):
+            loopback = urlsplit(url).hostname in _LOOPBACK
+            config["api_key" if loopback else "headers"] = "local" if loopback else {}
+        yield Place(f"Connecting to {url.partition('?')[0]}", config=config)
+        return
+    if os.environ.get("OPENAI_API_KEY") and not local:
+        yield Place("Connecting to OpenAI")
+        return
+    reason = "" if local else "OPENAI_API_KEY is not set: "
+    server = LocalServer(VoiceEngine(), pace=_PACE * speed)
+    await server.engine.prepare()
+    words = f"{reason}a voice engine on this machine answers, by simple rules. No network is used."
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    yield Place(words, model, {"api_key": "local"}, local=True)
