@@ -73,7 +73,7 @@ async def test_what_is_told(autojump_clock):
     await call(report=reports.append)
     said = [(r.speaker, r.text, r.spoken, r.cut) for r in reports if isinstance(r, Said)]
     assert ("Front Desk", "Welcome to the Harbour Hotel. What can I do for you?", True, False) in said
-    assert ("Caller", "Good evening! Is anybody there?", True, False) in said
+    assert ("Caller", "Good evening, is anybody there?", True, False) in said
     assert ("Caller", "What is on the menu today?", False, False) in said
     cut = [text for _, text, _, was_cut in said if was_cut]
     assert len(cut) == 2

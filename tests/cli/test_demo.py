@@ -13,6 +13,14 @@ from trio_realtime.cli import demo
 from trio_realtime.cli.call_steps import STEPS
 from trio_realtime.cli.conversation import demo_server
 from trio_realtime.server import Drop, RejectHandshake
+from trio_realtime.server.voice import voice_available
+
+
+@pytest.fixture(autouse=True)
+def _tones(monkeypatch):
+    """In this process nothing is spoken: the tests of the real voice are programs."""
+    monkeypatch.setattr(demo, "voice_available", lambda: False)
+
 
 TITLES = ["connecting", *(title for title, _ in STEPS), "end of the call"]
 
@@ -25,6 +33,8 @@ def test_as_a_program():
     for title in TITLES:
         assert re.search(rf"\bok\b[ |]+{title} ", checklist), title
     assert "All 10 steps went as expected" in checklist
+    which = "real speech" if voice_available() else "the voices are tones"
+    assert which in result.stdout
     assert "\x1b" not in result.stdout
     assert "sk-not-a-key" not in result.stdout
 
@@ -86,6 +96,7 @@ def test_interrupted(capsys, monkeypatch):
 def test_ctrl_c():
     with start("demo") as process:
         assert process.stdout.readline()
+        assert "voice" in process.stdout.readline()
         assert process.stdout.readline().startswith("on the local server ws://127.0.0.1:")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=5)

@@ -52,7 +52,10 @@ def _start(  # pyright: ignore[reportUnusedFunction]  (typer calls it)
 
 
 _SPEED = typer.Option(
-    min=0.5, max=20.0, metavar="N", help="How many times faster than real time it goes (local server only)."
+    min=0.5,
+    max=20.0,
+    metavar="N",
+    help="Times faster than real time (local server); by default 12, with real speech 6.",
 )
 
 
@@ -61,11 +64,12 @@ def demo(
     live: Annotated[
         bool, typer.Option("--live", help="Talk to OpenAI with OPENAI_API_KEY, in real time. It costs a little.")
     ] = False,
-    speed: Annotated[float, _SPEED] = 12.0,
+    speed: Annotated[float | None, _SPEED] = None,
 ) -> None:
     """Watch one whole conversation and check it.
 
     Text, speech, tools, approvals, a handoff, a guardrail and an interruption, over a real WebSocket to a local server.
+    With the extra 'voice' the speech is real; else the voices are tones.
 
     Exit code 0 if everything happened as expected, 1 if not.
     """

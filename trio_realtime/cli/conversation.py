@@ -25,7 +25,7 @@ from trio_realtime.cli.call_steps import RECOVERY, SPOKEN, STEPS, CallSteps, Pac
 from trio_realtime.cli.hotel import front_desk
 from trio_realtime.cli.loudspeaker import Loudspeaker
 from trio_realtime.cli.steps import Outcome, Report, StepBegun, StepEnded, StepResult, Unexpected
-from trio_realtime.server import LocalServer, RulesEngine, synthesize
+from trio_realtime.server import Engine, LocalServer, RulesEngine, synthesize
 
 __all__ = ["LIVE", "LOCAL", "demo_server", "recorded_voice", "run_conversation", "synthetic_voice"]
 
@@ -52,15 +52,16 @@ def recorded_voice(words: str, recording: bytes) -> bytes:
     return recording
 
 
-def demo_server(speed: float = LOCAL.speed, **options: Any) -> LocalServer:
+def demo_server(speed: float = LOCAL.speed, *, engine: Engine | None = None, **options: Any) -> LocalServer:
     """Give a local server that knows what the caller says aloud, and is ahead of the loudspeaker as a service is.
 
     Args:
         speed: that of the conversation.
+        engine: another one that hears the caller.
         **options: those of :class:`~trio_realtime.server.LocalServer`.
     """
     options.setdefault("pace", _FASTER * speed)
-    return LocalServer(RulesEngine(transcripts=SPOKEN), **options)
+    return LocalServer(engine or RulesEngine(transcripts=SPOKEN), **options)
 
 
 async def run_conversation(

@@ -127,6 +127,23 @@ class VoiceEngine(Engine):
             raise UserError("the voice engine is not prepared")
         return await self.in_thread(lambda: part.transcribe(audio))
 
+    async def speak(self, text: str, *, voice: str = "alloy", speed: float = 1.0) -> AudioClip:
+        """Give a text as speech at 24 kHz; loads what it needs first. A checkpoint.
+
+        Args:
+            text: what to say.
+            voice: one of the service's names.
+            speed: 0.25 to 1.5.
+
+        Raises:
+            UserError: the extra is not installed, or a model file is another one.
+        """
+        await self.prepare()
+        request = EngineRequest(response_id="", items=(), voice=voice, speed=speed)
+        async with aclosing(self.spoken(Say(text), request)) as steps:
+            clips = [step.audio.pcm async for step in steps if isinstance(step, Say) and step.audio is not None]
+        return AudioClip(pcm=b"".join(clips), rate=request.rate)
+
     async def spoken(self, step: Say, request: EngineRequest) -> AsyncGenerator[EngineStep, None]:
         """Give what is to be said with its audio, sentence by sentence."""
         part = self._text_to_speech
