@@ -41,6 +41,7 @@ LAYERS = {
     "guardrails": WORDS,
     "handoffs": WORDS,
     "hooks": WORDS,
+    "images": WORDS,
     "playback_trackers": WORDS,
     "mcp": WORDS,
     "tools": WORDS,

@@ -179,11 +179,11 @@ async def test_committing_and_clearing(autojump_clock: Any) -> None:
         await session.commit_audio()
         await session.commit_audio(respond=False)
         await session.clear_audio()
-        assert raw(model) == [
-            ("input_audio_buffer.commit", {}),
-            ("response.create", {}),
-            ("input_audio_buffer.commit", {}),
-            ("input_audio_buffer.clear", {}),
+        assert [type for type, _ in raw(model)] == [
+            "input_audio_buffer.commit",
+            "response.create",
+            "input_audio_buffer.commit",
+            "input_audio_buffer.clear",
         ]
 
 

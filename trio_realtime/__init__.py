@@ -110,6 +110,7 @@ from trio_realtime.handoffs import Handoff as Handoff
 from trio_realtime.handoffs import realtime_handoff as realtime_handoff
 from trio_realtime.hooks import RealtimeAgentHooks as RealtimeAgentHooks
 from trio_realtime.hooks import RealtimeRunHooks as RealtimeRunHooks
+from trio_realtime.images import load_image as load_image
 from trio_realtime.items import AssistantAudio as AssistantAudio
 from trio_realtime.items import AssistantContent as AssistantContent
 from trio_realtime.items import AssistantMessageItem as AssistantMessageItem
@@ -488,6 +489,7 @@ __all__ = [
     "function_tool",
     "get_api_key",
     "input_guardrail",
+    "load_image",
     "output_guardrail",
     "realtime_handoff",
     "set_tool_threads",

@@ -33,7 +33,7 @@ from trio_realtime.model_inputs import (
 from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.asking import respond
 from trio_realtime.session_tasks.configure import apply_agent, apply_update
-from trio_realtime.session_tasks.editing import create_message, delete_item, raw_input, replace_message
+from trio_realtime.session_tasks.editing import commit_audio, create_message, delete_item, raw_input, replace_message
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
@@ -352,15 +352,24 @@ class RealtimeSession(Generic[TContext]):
             await self._hub.outbox.send_audio(bytes(audio))
 
     async def commit_audio(self, *, respond: bool = True) -> None:
-        """Make a user item of the input buffer, for turns without turn detection.
+        """Make a user item of the input buffer, for turns without turn detection. Returns when it is made.
+
+        Push to talk is ``clear_audio()`` when the button goes down, ``send_audio()`` while it is held, and
+        ``commit_audio()`` when it comes up; or ``commit_audio(respond=False)`` and :meth:`respond`. When cancelled, the
+        item may be made, and nobody has been asked to answer it.
 
         Args:
-            respond: ask for a response to it.
+            respond: ask for a response to it, once it is there.
+
+        Raises:
+            ServerError: there are less than 100 ms of audio (code ``"input_audio_buffer_commit_empty"``), or the server
+                refused otherwise; no item is made and no response is asked for.
+            RealtimeTimeoutError: the server did not answer (name ``"item"``).
+            SessionClosed: the session has ended.
         """
         _require_entered(self._hub)
         self._hub.guardrails.user_turn()
-        events = ["input_audio_buffer.commit", "response.create"] if respond else ["input_audio_buffer.commit"]
-        await self._hub.outbox.send_and_wait(*(raw_input(event) for event in events))
+        await commit_audio(self._hub, respond=respond)
 
     async def clear_audio(self) -> None:
         """Empty the input buffer."""

@@ -18,7 +18,7 @@ from trio_realtime.session_tasks.spoken import item_content
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
 
-__all__ = ["create_items", "create_message", "delete_item", "raw_input", "replace_message"]
+__all__ = ["commit_audio", "create_items", "create_message", "delete_item", "raw_input", "replace_message"]
 
 
 def raw_input(type: str, **fields: Any) -> RealtimeModelSendRawMessage:
@@ -62,6 +62,20 @@ async def create_items(hub: SessionHub, items: Sequence[Mapping[str, Any]], seco
         if fields["item"]["type"] != "function_call_output":
             waiters.append(hub.item_answers.expect("create", fields["item"]["id"], event_id))
     await _send_and_wait(hub, events, waiters, seconds)
+
+
+async def commit_audio(hub: SessionHub, *, respond: bool) -> None:
+    """Make an item of the input buffer, and ask for a response to it once it is made.
+
+    Raises:
+        ServerError: the server refused, because there is too little audio; no response is asked for.
+        RealtimeTimeoutError, SessionClosed: as for :func:`create_message`.
+    """
+    event_id = new_id("event")
+    waiter = hub.item_answers.expect("commit", "", event_id)
+    await _send_and_wait(hub, [raw_input("input_audio_buffer.commit", event_id=event_id)], [waiter])
+    if respond:
+        await hub.outbox.send_and_wait(raw_input("response.create"))
 
 
 async def delete_item(hub: SessionHub, item_id: str) -> None:

@@ -11,7 +11,14 @@ from trio_realtime._growing import GrowingText
 from trio_realtime.core.conversation import PartKind
 from trio_realtime.core.replay import ROOT
 from trio_realtime.events import RealtimeHistoryAdded, RealtimeHistoryUpdated, RealtimeTranscript
-from trio_realtime.items import AssistantMessageItem, AssistantText, RealtimeItem, RealtimeToolCallItem
+from trio_realtime.items import (
+    AssistantMessageItem,
+    AssistantText,
+    InputAudio,
+    RealtimeItem,
+    RealtimeToolCallItem,
+    UserMessageItem,
+)
 from trio_realtime.model_events import (
     RealtimeModelInputAudioTranscriptionCompletedEvent,
     RealtimeModelInputAudioTranscriptionDeltaEvent,
@@ -148,6 +155,8 @@ class HistoryKeeper:
         if item.item_id in self._hub.replayed:
             return  # it comes from here, and here more is known of it
         change = self._hub.conversation.upsert(item, anchored=event.anchored)
+        if change == "added" and isinstance(item, UserMessageItem) and _is_spoken(item):
+            self._hub.item_answers.done("commit", "")
         if isinstance(item, RealtimeToolCallItem) and not item.arguments and item.output is None:
             if change == "added":
                 self._begun_calls.add(item.item_id)  # it is announced when its arguments are there
@@ -197,3 +206,7 @@ class HistoryKeeper:
     def _user_failed(self, event: RealtimeModelInputAudioTranscriptionFailedEvent) -> None:
         text = self._hub.conversation.add_words(event.item_id, event.content_index, "", "user_audio")
         self._transcript("user", event, "", text, final=True, error=event.error)
+
+
+def _is_spoken(item: UserMessageItem) -> bool:
+    return any(isinstance(part, InputAudio) for part in item.content)

@@ -15,9 +15,10 @@ from trio_realtime.errors import ServerError
 
 __all__ = ["ItemAnswers", "ItemChange", "ItemWaiter"]
 
-ItemChange: TypeAlias = Literal["create", "delete"]
+ItemChange: TypeAlias = Literal["create", "delete", "commit"]
 
 _DELETE_CODES: Final = frozenset({"item_delete_invalid_item_id"})
+_COMMIT_CODE: Final = "input_audio_buffer_commit_empty"
 _CREATE_PARAMS: Final = ("item", "previous_item_id")
 
 
@@ -26,7 +27,7 @@ class ItemWaiter:
     """Waits for the server's answer to one change.
 
     Attributes:
-        change, item_id, event_id: which change.
+        change, item_id, event_id: which change; a commit has no item id, because the server chooses it.
         answered: the server has answered, or the session has ended.
         error: why it is not done.
     """
@@ -94,5 +95,7 @@ def _refused_change(error: ServerError) -> ItemChange | None:
     """Say which kind of change an error without an event id can be the refusal of."""
     if error.code in _DELETE_CODES:
         return "delete"
+    if error.code == _COMMIT_CODE:
+        return "commit"
     head = (error.param or "").partition(".")[0].partition("[")[0]
     return "create" if head in _CREATE_PARAMS else None

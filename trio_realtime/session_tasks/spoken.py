@@ -8,7 +8,12 @@ from typing import Any, cast
 import attrs
 
 from trio_realtime._structure import structure
-from trio_realtime.config import RealtimeUserInput, RealtimeUserInputMessage, RealtimeUserInputText
+from trio_realtime.config import (
+    RealtimeUserInput,
+    RealtimeUserInputImage,
+    RealtimeUserInputMessage,
+    RealtimeUserInputText,
+)
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import (
@@ -66,6 +71,9 @@ def item_content(role: str, content: str | Sequence[Mapping[str, Any]]) -> list[
     entries: Sequence[Any] = content
     parts: list[dict[str, Any]] = []
     for index, part in enumerate(entries):
+        if isinstance(part, (RealtimeUserInputText, RealtimeUserInputImage)):
+            parts.append({name: value for name, value in attrs.asdict(part).items() if value is not None})
+            continue
         if not isinstance(part, Mapping) or not isinstance(cast("Any", part).get("type"), str):
             raise UserError(f"content[{index}] must be a dict with a 'type'")
         parts.append(dict(cast("Any", part)))
