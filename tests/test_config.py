@@ -402,7 +402,7 @@ class TestValues:
                 for key in ("max_concurrency", "default_timeout", "approval_timeout", "deadline")
             ],
             *[(Limits, key, 0) for key in ("max_seconds", "max_tokens", "max_idle", "goodbye_timeout")],
-            *[(Timeouts, key, 0) for key in ("connect", "close", "configure", "response", "heartbeat", "hook")],
+            *[(Timeouts, key, 0) for key in ("connect", "close", "configure", "response", "heartbeat", "hook", "store", "lease")],
             (Timeouts, "connect", float("nan")),
             (Timeouts, "close", float("inf")),
             (Timeouts, "hook", "5"),

@@ -19,6 +19,8 @@ from trio_realtime.errors import (
     ServerError,
     SessionClosed,
     SessionExpired,
+    SessionInUse,
+    SessionStoreError,
     SlowConsumer,
     ToolInputGuardrailTripwireTriggered,
     ToolOutputGuardrailTripwireTriggered,
@@ -82,6 +84,8 @@ MADE = [
     (ToolInputGuardrailTripwireTriggered(GUARDRAIL, OUTPUT), {"guardrail": GUARDRAIL, "output": OUTPUT}, ()),
     (ToolOutputGuardrailTripwireTriggered(GUARDRAIL, OUTPUT), {"guardrail": GUARDRAIL, "output": OUTPUT}, ()),
     (SessionClosed("m"), {}, ()),
+    (SessionInUse("call", expires_in=3.25), {"session_id": "call", "expires_in": 3.25}, ()),
+    (SessionStoreError("m"), {}, ()),
     (
         SlowConsumer("m", buffered_bytes=20, limit_bytes=10, buffered_ms=5.0),
         {"message": "m", "buffered_bytes": 20, "limit_bytes": 10, "buffered_ms": 5.0},

@@ -49,6 +49,7 @@ LAYERS = {
     "session": SHELL,
     "session_tasks": SHELL,
     "sip": SHELL,
+    "stores": SHELL,
     "turn": SHELL,
     "__init__": FACES,
     "__main__": FACES,

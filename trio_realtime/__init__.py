@@ -224,6 +224,9 @@ from trio_realtime.session import SessionStatistics as SessionStatistics
 from trio_realtime.session_tasks.approvals import PendingApproval as PendingApproval
 from trio_realtime.session_tasks.streams import EventStream as EventStream
 from trio_realtime.sip import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
+from trio_realtime.stores import RedisSessionStore as RedisSessionStore
+from trio_realtime.stores import SessionStore as SessionStore
+from trio_realtime.stores import SQLiteSessionStore as SQLiteSessionStore
 from trio_realtime.tools import FunctionTool as FunctionTool
 from trio_realtime.tools import HostedMCPConfig as HostedMCPConfig
 from trio_realtime.tools import HostedMCPTool as HostedMCPTool

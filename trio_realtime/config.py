@@ -456,6 +456,10 @@ class Timeouts:
         heartbeat: silence of the server, pings included, after which the connection is lost (None: the transport's
             own ping_interval and ping_timeout).
         hook: how long one hook may take (5).
+        store: how long a session store may take for one answer (10: a disk or a network that hangs, not one that is
+            slow); leaving a session that is in a store can take twice as long more.
+        lease: how long a session stays taken in its store after the last sign of life of its process (30: another one
+            goes on half a minute after a crash; it is renewed three times as often).
     """
 
     connect: float = attrs.field(default=15.0, validator=_positive)
@@ -464,6 +468,8 @@ class Timeouts:
     response: float | None = attrs.field(default=30.0, validator=_positive)
     heartbeat: float | None = attrs.field(default=None, validator=_positive)
     hook: float = attrs.field(default=5.0, validator=_positive)
+    store: float = attrs.field(default=10.0, validator=_positive)
+    lease: float = attrs.field(default=30.0, validator=_positive)
 
 
 @attrs.frozen(kw_only=True)

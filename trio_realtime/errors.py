@@ -17,6 +17,8 @@
     ├─ ToolInputGuardrailTripwireTriggered
     ├─ ToolOutputGuardrailTripwireTriggered
     ├─ SessionClosed                a session was used after it had ended
+    ├─ SessionInUse                 another process has the session that was to be taken up from a store
+    ├─ SessionStoreError            a session store cannot be read or written
     ├─ SlowConsumer                 the application does not keep up with the events
     └─ InternalError                a bug in this library
 
@@ -49,6 +51,8 @@ __all__ = [
     "ServerError",
     "SessionClosed",
     "SessionExpired",
+    "SessionInUse",
+    "SessionStoreError",
     "Severity",
     "SlowConsumer",
     "ToolInputGuardrailTripwireTriggered",
@@ -230,7 +234,7 @@ class RealtimeTimeoutError(AgentsException, TimeoutError):
 
     Attributes:
         name: which one: ``"connect"``, ``"close"``, ``"configure"``, ``"item"``, ``"agent"``, ``"response"``,
-            ``"heartbeat"``, ``"send"``, ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or ``"mcp"``.
+            ``"heartbeat"``, ``"send"``, ``"store"``, ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or ``"mcp"``.
         seconds: how long it was.
     """
 
@@ -285,6 +289,27 @@ class ToolOutputGuardrailTripwireTriggered(AgentsException):
 
 class SessionClosed(AgentsException):
     """A session, or its connection, was used after it had ended; ``__cause__`` is the error that ended it, if any."""
+
+
+class SessionInUse(AgentsException):
+    """Another process has the session of a store: it was there first, or it has taken the session up meanwhile.
+
+    Attributes:
+        session_id: the session.
+        expires_in: seconds after which the other's lease ends, unless it renews it.
+    """
+
+    def __init__(self, session_id: str, *, expires_in: float) -> None:
+        super().__init__(
+            f"the session {session_id!r} is in use elsewhere; its lease ends in {expires_in:.1f} seconds unless it is "
+            "renewed"
+        )
+        self.session_id = session_id
+        self.expires_in = expires_in
+
+
+class SessionStoreError(AgentsException):
+    """A session store cannot be read or written; ``__cause__`` may say more."""
 
 
 class SlowConsumer(AgentsException):

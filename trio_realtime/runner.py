@@ -16,6 +16,7 @@ from trio_realtime.items import RealtimeItem
 from trio_realtime.model import RealtimeModel
 from trio_realtime.openai import OpenAIRealtimeWebSocketModel
 from trio_realtime.session import RealtimeSession
+from trio_realtime.stores.base import SessionStore
 
 __all__ = ["RealtimeRunner"]
 
@@ -58,6 +59,8 @@ class RealtimeRunner(Generic[TContext]):
         model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
         history: Sequence[RealtimeItem | Mapping[str, Any]] | None = None,
         resume: Mapping[str, Any] | None = None,
+        store: SessionStore | None = None,
+        session_id: str | None = None,
     ) -> RealtimeSession[TContext]:
         """Make a session that is not connected yet: enter it with ``async with``.
 
@@ -71,10 +74,14 @@ class RealtimeRunner(Generic[TContext]):
             resume: what :meth:`RealtimeSession.snapshot` gave, in this process or another one. The session goes on with
                 the agent of that name, the conversation, the usage and the decisions. A tool call that had no output
                 gets one: see ``tool_execution.on_resume``.
+            store: where the session is kept as it goes on, and taken up from when it is entered if it is there already
+                (by another process, or a later call); ``history`` is for a session that is not. Until it is left, or its
+                process has been silent for ``timeouts.lease`` seconds, others that enter it get SessionInUse.
+            session_id: the session's name in the store.
 
         Raises:
             UserError: the configuration, the history or the snapshot is at fault, or there is no such agent.
         """
         await trio.lowlevel.checkpoint()
         config = structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config")
-        return RealtimeSession(self._model, self._agent, context, config, self._config, history=history, resume=resume)
+        return RealtimeSession(self._model, self._agent, context, config, self._config, history=history, resume=resume, store=store, session_id=session_id)

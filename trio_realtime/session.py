@@ -37,10 +37,12 @@ from trio_realtime.session_tasks.editing import commit_audio, create_message, de
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
-from trio_realtime.session_tasks.resuming import restore, seed, snapshot_of
+from trio_realtime.session_tasks.resuming import snapshot_of
+from trio_realtime.session_tasks.saving import begin_with
 from trio_realtime.session_tasks.spoken import user_message
 from trio_realtime.session_tasks.streams import EventStream
-from trio_realtime.snapshot import checked_history, read_snapshot, to_json
+from trio_realtime.snapshot import to_json
+from trio_realtime.stores.base import SessionStore
 from trio_realtime.turn import TurnScope
 from trio_realtime.usage import Usage
 
@@ -137,10 +139,10 @@ class RealtimeSession(Generic[TContext]):
         *,
         history: Sequence[RealtimeItem | Mapping[str, Any]] | None = None,
         resume: Mapping[str, Any] | None = None,
+        store: SessionStore | None = None,
+        session_id: str | None = None,
     ) -> None:
         _check_agent(agent)
-        if history is not None and resume is not None:
-            raise UserError("history, resume: a snapshot has its history; give one of the two")
         wrapper: RunContextWrapper[Any] = (
             cast("RunContextWrapper[Any]", context)
             if isinstance(context, RunContextWrapper)
@@ -159,10 +161,7 @@ class RealtimeSession(Generic[TContext]):
         self._lifespan: AbstractAsyncContextManager[None] | None = None
         if has_limits(self._hub.run_config.limits):
             self._hub.watchers["limits"] = SessionLimits
-        if history is not None:
-            seed(self._hub, checked_history(history))
-        if resume is not None:
-            restore(self._hub, read_snapshot(resume))
+        begin_with(self._hub, history=history, resume=resume, store=store, session_id=session_id)
 
     # -- entering, leaving, reading ----------------------------------------------------------------------------------
 
@@ -174,6 +173,7 @@ class RealtimeSession(Generic[TContext]):
             RealtimeTimeoutError: the server did not answer in time (name ``"connect"``).
             ConfigRejected: the server refused the configuration.
             UserError: the configuration is at fault, or the session was entered before.
+            SessionInUse, SessionStoreError: the session's store does not give it.
         """
         if self._lifespan is not None:
             raise UserError("a session can be entered once; ask the runner for another")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from trio_realtime.session import RealtimeSession
     from trio_realtime.session_tasks.approvals import Approvals
     from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
+    from trio_realtime.session_tasks.saving import SessionKeeper
     from trio_realtime.session_tasks.tool_runner import ToolRunner
     from trio_realtime.tools import AgentTools
 
@@ -128,6 +129,7 @@ class SessionHub:
         self.settle_checks: Callable[[float], None] = lambda _: None
         self.cancel_body: Callable[[], None] = lambda: None
         self.watchers: dict[str, Callable[[SessionHub], Watcher]] = {}
+        self.keeper: SessionKeeper | None = None
         self.limit: str | None = None
         self.resumed: SessionSnapshot | None = None
         self.replayed: frozenset[str] = frozenset()

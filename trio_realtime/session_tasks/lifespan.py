@@ -72,6 +72,7 @@ class _Services:
             "guardrails": _Service(hub, hub.guardrails.run),
             "hooks": self.hooks,
             **{name: _Service(hub, make(hub).run) for name, make in hub.watchers.items()},
+            **({} if hub.keeper is None else {"store": _Service(hub, hub.keeper.run)}),
         }
         for name, service in self._all.items():
             nursery.start_soon(service, name=f"realtime session: {name}")
@@ -147,6 +148,9 @@ async def lifespan(hub: SessionHub, model: RealtimeModel) -> AsyncGenerator[None
     finally:
         entered = hub.status != "connecting"
         hub.finish(reason="the session was not entered")
+        if hub.keeper is not None:
+            with trio.CancelScope(shield=True):  # bounded by timeouts.store
+                await hub.keeper.close()
     if not entered:
         message = f"the session was not connected within {timeouts.connect:g} seconds"
         raise RealtimeTimeoutError(message, name="connect", seconds=timeouts.connect)
@@ -163,6 +167,8 @@ async def _prepare(hub: SessionHub) -> RealtimeModelConfig:
     hub.settle_checks = hub.guardrails.settle
     hub.tool_runner = ToolRunner(hub)
     hub.handle = ModelEventHandler(hub)
+    if hub.keeper is not None:
+        await hub.keeper.open()
     config, hub.tools = await connect_settings(hub)
     return config
 
