@@ -211,6 +211,8 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "response": same(1.0, None),
         "heartbeat": same(20, None),
         "hook": same(1),
+        "store": same(1),
+        "lease": same(1),
     },
     RealtimeRunConfig: {
         "model_settings": [({"voice": "ash"}, RealtimeSessionModelSettings(voice="ash"))],
@@ -402,7 +404,10 @@ class TestValues:
                 for key in ("max_concurrency", "default_timeout", "approval_timeout", "deadline")
             ],
             *[(Limits, key, 0) for key in ("max_seconds", "max_tokens", "max_idle", "goodbye_timeout")],
-            *[(Timeouts, key, 0) for key in ("connect", "close", "configure", "response", "heartbeat", "hook", "store", "lease")],
+            *[
+                (Timeouts, key, 0)
+                for key in ("connect", "close", "configure", "response", "heartbeat", "hook", "store", "lease")
+            ],
             (Timeouts, "connect", float("nan")),
             (Timeouts, "close", float("inf")),
             (Timeouts, "hook", "5"),
@@ -431,7 +436,7 @@ class TestDefaults:
             "before_expiry": 60,
         },
         RealtimeGuardrailsSettings: {"debounce_text_length": 100, "timeout": 10},
-        Timeouts: {"connect": 15, "close": 5, "configure": 10, "response": 30, "hook": 5},
+        Timeouts: {"connect": 15, "close": 5, "configure": 10, "response": 30, "hook": 5, "store": 10, "lease": 30},
     }
 
     @pytest.mark.parametrize("cls", list(FIGURES))

@@ -59,6 +59,8 @@ from trio_realtime.errors import RealtimeTimeoutError as RealtimeTimeoutError
 from trio_realtime.errors import ServerError as ServerError
 from trio_realtime.errors import SessionClosed as SessionClosed
 from trio_realtime.errors import SessionExpired as SessionExpired
+from trio_realtime.errors import SessionInUse as SessionInUse
+from trio_realtime.errors import SessionStoreError as SessionStoreError
 from trio_realtime.errors import Severity as Severity
 from trio_realtime.errors import SlowConsumer as SlowConsumer
 from trio_realtime.errors import ToolInputGuardrailTripwireTriggered as ToolInputGuardrailTripwireTriggered
@@ -441,17 +443,22 @@ __all__ = [
     "RealtimeUserSpeechStopped",
     "RealtimeVoice",
     "ReconnectPolicy",
+    "RedisSessionStore",
     "RejectContentBehavior",
     "RequestUsage",
     "RequireApproval",
     "ResponseError",
     "ResponseStatus",
     "RunContextWrapper",
+    "SQLiteSessionStore",
     "ServerError",
     "SessionClosed",
     "SessionExpired",
+    "SessionInUse",
     "SessionOutcome",
     "SessionStatistics",
+    "SessionStore",
+    "SessionStoreError",
     "Severity",
     "SlowConsumer",
     "SystemMessageItem",

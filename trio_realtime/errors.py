@@ -234,7 +234,8 @@ class RealtimeTimeoutError(AgentsException, TimeoutError):
 
     Attributes:
         name: which one: ``"connect"``, ``"close"``, ``"configure"``, ``"item"``, ``"agent"``, ``"response"``,
-            ``"heartbeat"``, ``"send"``, ``"store"``, ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or ``"mcp"``.
+            ``"heartbeat"``, ``"send"``, ``"store"``, ``"approval"``, ``"guardrail"``, ``"hook"``, ``"call"`` or
+            ``"mcp"``.
         seconds: how long it was.
     """
 

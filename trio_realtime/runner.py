@@ -75,8 +75,8 @@ class RealtimeRunner(Generic[TContext]):
                 the agent of that name, the conversation, the usage and the decisions. A tool call that had no output
                 gets one: see ``tool_execution.on_resume``.
             store: where the session is kept as it goes on, and taken up from when it is entered if it is there already
-                (by another process, or a later call); ``history`` is for a session that is not. Until it is left, or its
-                process has been silent for ``timeouts.lease`` seconds, others that enter it get SessionInUse.
+                (by another process, or a later call); ``history`` is for a session that is not. Until it is left, or
+                its process has been silent for ``timeouts.lease`` seconds, others that enter it get SessionInUse.
             session_id: the session's name in the store.
 
         Raises:
@@ -84,4 +84,14 @@ class RealtimeRunner(Generic[TContext]):
         """
         await trio.lowlevel.checkpoint()
         config = structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config")
-        return RealtimeSession(self._model, self._agent, context, config, self._config, history=history, resume=resume, store=store, session_id=session_id)
+        return RealtimeSession(
+            self._model,
+            self._agent,
+            context,
+            config,
+            self._config,
+            history=history,
+            resume=resume,
+            store=store,
+            session_id=session_id,
+        )

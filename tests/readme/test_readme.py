@@ -37,6 +37,7 @@ SAYS = {
     "Other endpoints": "44\n",
     "Usage": "Assistant 44",
     "Going on elsewhere": "went on with 3 items\n2 are left",
+    "Sessions in a store": "taken up with 2 items",
     "Custom models": "Pretty bird",
     "A voice without a key": "LocalServer VoiceEngine",
     "Testing": "took 60",

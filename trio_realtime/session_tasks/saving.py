@@ -1,8 +1,8 @@
 """A session in a store: taken up when it is entered, kept as it goes on, let go when it is left.
 
 What is kept is what :meth:`RealtimeSession.snapshot` gives, after every turn and whenever an item, a tool call or the
-agent has changed. One write is made at a time, always of the newest state. While the store cannot be reached the session
-goes on, with ``error`` events; when another process has taken the session up, it ends.
+agent has changed. One write is made at a time, always of the newest state. While the store cannot be reached the
+session goes on, with ``error`` events; when another process has taken the session up, it ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Places that keep sessions, for ``runner.run(store=..., session_id=...)``.
 
-:class:`SQLiteSessionStore` is a file, for the processes of one machine, and needs nothing more; :class:`RedisSessionStore`
-is for several machines and needs the extra ``redis``. Anything with the methods of :class:`SessionStore` will do.
+:class:`SQLiteSessionStore` is a file, for the processes of one machine, and needs nothing more;
+:class:`RedisSessionStore` is for several machines and needs the extra ``redis``. Anything with the methods of
+:class:`SessionStore` will do.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class RedisSessionStore:
     """Keeps sessions in a Redis server. Safe to share between sessions and threads.
 
     A snapshot and its lease are written by one script, whole or not at all. How well a snapshot survives a crash of the
-    server is the server's configuration (``appendonly``, ``appendfsync``). The blocking client works in worker threads, at
-    most eight at once; a call that is cancelled is finished there.
+    server is the server's configuration (``appendonly``, ``appendfsync``). The blocking client works in worker threads,
+    at most eight at once; a call that is cancelled is finished there.
 
     Args:
         url: the server, for example ``"rediss://:password@host:6379/0"``; never shown.
@@ -60,9 +60,10 @@ class RedisSessionStore:
         socket_timeout: float = 5.0,
     ) -> None:
         try:
-            import redis
+            import redis as library
         except ImportError:
             raise UserError("RedisSessionStore needs its library: pip install 'trio-realtime[redis]'") from None
+        redis: Any = library
         if (url is None) == (client is None):
             raise UserError("RedisSessionStore: give a url or a client, and not both")
         if url is not None:
@@ -126,9 +127,7 @@ class RedisSessionStore:
 
     def _take(self, session_id: str, owner: str, lease: float, snapshot: bytes) -> None:
         milliseconds = max(int(lease * 1000), 1)
-        left = int(
-            self._client.eval(_TAKE, 2, *self._keys(session_id), owner, milliseconds, snapshot, self._keep)
-        )
+        left = int(self._client.eval(_TAKE, 2, *self._keys(session_id), owner, milliseconds, snapshot, self._keep))
         if left != _TAKEN:
             raise SessionInUse(session_id, expires_in=max(left, 0) / 1000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Final, TypeVar, cast
 
@@ -47,10 +47,10 @@ _RELEASE: Final = "UPDATE trio_realtime_sessions SET owner = NULL, expires_at = 
 class SQLiteSessionStore:
     """Keeps sessions in a SQLite file, made when it is first used. Safe to share between sessions and threads.
 
-    A snapshot is written whole, in a transaction that is on the disk when the method returns (WAL, ``synchronous=FULL``),
-    so that neither a killed process nor a power cut leaves half of one. Use a local disk: the locks of network file
-    systems are not to be relied on. The work is done in one worker thread, one call after another; a call that is
-    cancelled is finished there.
+    A snapshot is written whole, in a transaction that is on the disk when the method returns (WAL,
+    ``synchronous=FULL``), so that neither a killed process nor a power cut leaves half of one. Use a local disk: the
+    locks of network file systems are not to be relied on. The work is done in one worker thread, one call after
+    another; a call that is cancelled is finished there.
 
     Args:
         path: the file.
@@ -137,7 +137,7 @@ class SQLiteSessionStore:
             raise SessionStoreError(f"the session store {self._path!r} failed: {error}") from error
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self) -> Generator[sqlite3.Connection, None, None]:
         """A connection for one transaction: nothing is shared with other threads, or with a forked process."""
         with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as db:
             db.execute("PRAGMA journal_mode = WAL").close()
