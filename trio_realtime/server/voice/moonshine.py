@@ -20,6 +20,8 @@ _LEAST: Final = _RATE // 10
 """The encoder cannot take less audio."""
 _MOST: Final = 20 * _RATE
 """Longer turns are cut where they are quietest: the cost of the encoder grows with the square of the length."""
+_QUIET_AFTER: Final = _RATE * 7 // 10
+"""Silence that is put behind the words: with less than half a second of it the last of them are often misheard."""
 _SEARCH: Final = 5 * _RATE
 _TOKENS_PER_SECOND: Final = 7
 _UNSURE: Final = -0.6
@@ -79,13 +81,13 @@ class MoonshineSpeechToText(SpeechToText):
 
     def _words(self, samples: Any) -> str:
         numpy = self._numpy
-        audio = numpy.ascontiguousarray(samples, numpy.float32)[None]
+        audio = numpy.concatenate([samples, numpy.zeros(_QUIET_AFTER)]).astype(numpy.float32)[None]
         mask = numpy.ones(audio.shape, numpy.int64)
         feeds = {"input_values": audio, **({"attention_mask": mask} if self._encoder_takes_mask else {})}
         fixed = {"encoder_hidden_states": self._encoder.run(None, feeds)[0]}
         if self._decoder_takes_mask:
             fixed["encoder_attention_mask"] = mask
-        tokens, sureness = self._decode(fixed, max(8, len(samples) * _TOKENS_PER_SECOND // _RATE))
+        tokens, sureness = self._decode(fixed, max(8, audio.shape[1] * _TOKENS_PER_SECOND // _RATE))
         if not tokens or sureness / len(tokens) < _UNSURE:
             return ""
         pieces = [self._tokens[token] for token in tokens if token > _END]
