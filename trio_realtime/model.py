@@ -8,10 +8,10 @@ needs no lock of its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from math import inf
-from typing import Self
+from typing import Final, Self
 
 import attrs
 
@@ -22,6 +22,8 @@ from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendEvent
 
 __all__ = ["RealtimeConnection", "RealtimeModel", "Unfinished", "UnfinishedResponse"]
+
+_BURST: Final = 31  # events more that are taken from a full connection before other tasks get a turn
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +141,26 @@ class RealtimeConnection(ABC):
     def next_nowait(self) -> RealtimeModelEvent | None:
         """Give the next event if one is there already, else None. Not a checkpoint; it saves time in bursts."""
         return None
+
+    async def deliver(self, take: Callable[[RealtimeModelEvent], bool]) -> None:
+        """Give the events to ``take``, each as it comes, until it gives True; what a session reads with.
+
+        By default it iterates. A connection may do better: read and give in one go, in the task of the caller. A
+        checkpoint; a cancellation loses nothing, and no event is left behind by True.
+
+        Args:
+            take: takes an event; it neither waits nor raises. True means: no more for now.
+
+        Raises:
+            StopAsyncIteration, RealtimeConnectionError: as :meth:`__anext__`.
+        """
+        while not take(await self.__anext__()):
+            for _ in range(_BURST):
+                event = self.next_nowait()
+                if event is None:
+                    break
+                if take(event):
+                    return
 
     def next_deadline(self) -> float:
         """Give the time on trio's clock at which :meth:`expire` wants to be called; ``inf`` for never.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -143,6 +143,32 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """See :meth:`RealtimeConnection.next_nowait`."""
         return self._events.popleft() if self._fill() else None
 
+    async def deliver(self, take: Callable[[RealtimeModelEvent], bool]) -> None:
+        """See :meth:`RealtimeConnection.deliver`: each message is handled where it is read."""
+        events, receive, current_time = self._events, self._protocol.receive, trio.current_time
+
+        def take_message(message: str | bytes) -> bool:
+            enough = False
+            for event in receive(message, current_time()):
+                if enough:
+                    events.append(event)
+                else:
+                    enough = take(event)
+            return enough
+
+        while events:
+            if take(events.popleft()):
+                await trio.lowlevel.checkpoint()
+                return
+        if self._ending is None:
+            try:
+                await self._wire.deliver(take_message)
+            except (RealtimeConnectionError, RealtimeTimeoutError) as error:
+                self._end(error)
+        if self._ending is not None:
+            await trio.lowlevel.checkpoint()
+            raise self._ending
+
     def _fill(self) -> bool:
         """Read what is there already until it means something; whether there is an event."""
         while not self._events:
@@ -156,13 +182,14 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """Wait for a message or the end."""
         try:
             self._take(await self._wire.receive())
-        except RealtimeConnectionError as error:
-            self._ending = self._ended(error)
-        except RealtimeTimeoutError as error:
-            self._ending = error
-        if self._ending is not None:
-            self._left = self._protocol.unfinished()
-            self._protocol.end()
+        except (RealtimeConnectionError, RealtimeTimeoutError) as error:
+            self._end(error)
+
+    def _end(self, error: RealtimeConnectionError | RealtimeTimeoutError) -> None:
+        """Note how the connection has ended."""
+        self._ending = self._ended(error) if isinstance(error, RealtimeConnectionError) else error
+        self._left = self._protocol.unfinished()
+        self._protocol.end()
 
     def _take(self, message: str | bytes) -> None:
         self._events.extend(self._protocol.receive(message, trio.current_time()))

@@ -60,21 +60,18 @@ from trio_realtime.session_tasks.hub import SessionHub
 
 __all__ = ["ModelEventHandler", "run_reader"]
 
-_BURST = 32  # frames handled from a full socket before other tasks get a turn
-
 
 async def run_reader(hub: SessionHub) -> None:
     """Read the connection to its end and handle what it gives."""
-    connection, handle = hub.connection, hub.handle
-    burst = 0
+    handle, ended = hub.handle, hub.ended
+
+    def take(event: RealtimeModelEvent) -> bool:
+        handle(event)
+        return hub.blocked is not None or ended.is_set()
+
     try:
-        while not hub.ended.is_set():
-            event = connection.next_nowait() if burst < _BURST else None
-            if event is None:
-                burst = 0
-                event = await connection.__anext__()
-            burst += 1
-            handle(event)
+        while not ended.is_set():
+            await hub.connection.deliver(take)
             if hub.blocked is not None:
                 await _wait_for_room(hub)
     except StopAsyncIteration:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import trio
 
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.transport.endings import Ending
 
-__all__ = ["MAX_BUFFERED", "Inbox", "as_text", "as_utf8", "text_bytes"]
+__all__ = ["MAX_BUFFERED", "Inbox", "as_text", "as_utf8", "nothing", "text_bytes"]
 
 MAX_BUFFERED = 16 * 1024 * 1024
 """How many bytes of messages a wire holds for its reader before it stops reading (16 MiB)."""
@@ -22,10 +23,17 @@ class Inbox:
 
     Its bound is soft: one message always goes in, whatever its size, so what is held is at most the bound and one
     message more. Not for the application: wires are built on it.
+
+    Attributes:
+        ending: how the connection ended.
+        take: where messages go instead, as they come; it is forgotten once it gives True.
+        on_change: called when ``take`` was forgotten for that, and at the end.
     """
 
     def __init__(self, max_bytes: int = MAX_BUFFERED) -> None:
         self.ending: Ending | None = None
+        self.take: Callable[[str | bytes], bool] | None = None
+        self.on_change: Callable[[], object] = nothing
         self._max_bytes = max_bytes
         self._messages: deque[str | bytes] = deque()
         self._bytes = 0
@@ -41,6 +49,11 @@ class Inbox:
         """Append a message and wake one reader. After the end it does nothing."""
         if self.ending is not None:
             return
+        if self.take is not None and not self._messages:
+            if self.take(message):
+                self.take = None
+                self.on_change()
+            return
         self._messages.append(message)
         self._bytes += len(message)
         if self._readers:
@@ -51,6 +64,7 @@ class Inbox:
         if self.ending is not None:
             return False
         self.ending = ending
+        self.on_change()
         self._readers.unpark_all()
         self._writers.unpark_all()
         return True
@@ -88,6 +102,10 @@ class Inbox:
             if self.ending is not None:
                 raise self.ending.error()
             await self._readers.park()
+
+
+def nothing() -> None:
+    """What is called until something else is to be."""
 
 
 def as_text(message: object) -> str:

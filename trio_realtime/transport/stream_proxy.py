@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -51,6 +52,14 @@ class StreamProxy(trio.abc.Stream):
         self.on_over: Callable[[], object] | None = None
         self.sift: Callable[[bytes], bytes] | None = None
         self.wait_to_read: Callable[[], Awaitable[None]] | None = None
+        self._aside = False
+        self._left: deque[bytes] = deque()
+        self._left_bytes = 0
+        self._failure: Exception | None = None
+        self._end_seen = False
+        self._waiting: trio.CancelScope | None = None
+        self._library = trio.lowlevel.ParkingLot()
+        self._turn = trio.lowlevel.ParkingLot()
         self._raw = raw
         self._send_timeout = math.inf if send_timeout is None else send_timeout
         self._linger = linger
@@ -109,34 +118,101 @@ class StreamProxy(trio.abc.Stream):
         await self._raw.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Read from the stream below, and notice its end. A checkpoint; a cancellation loses nothing.
+        """Read for the WebSocket library, and notice the end. A checkpoint; a cancellation loses nothing.
 
-        What ``sift`` keeps of the data is not given; only the end is b"".
+        What ``sift`` keeps of the data is not given; only the end is b"". While somebody else reads (:meth:`aside`),
+        it waits for what they leave.
 
         Raises:
             trio.BrokenResourceError: the stream below failed, with whatever exception.
             trio.ClosedResourceError: it is closed.
         """
         while True:
+            if self._left:
+                await trio.lowlevel.checkpoint()
+                return self._take_left()
+            if self._failure is not None:
+                await trio.lowlevel.checkpoint()
+                raise self._failure
+            if self._end_seen:
+                await trio.lowlevel.checkpoint()
+                return b""
+            if self._aside:
+                await self._library.park()
+                continue
             if self.wait_to_read is not None:
                 await self.wait_to_read()
-            try:
-                data = await self._read(max_bytes)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                self._mark_over()
-                raise
-            except Exception as exc:
-                # trio-websocket knows two exceptions of a stream and takes others for its own.
-                self._mark_over()
-                raise trio.BrokenResourceError("the stream failed") from exc
+            data = b"" if self._aside else await self._read_unless_aside(max_bytes)
+            if data or self._end_seen:
+                return data
+
+    @contextmanager
+    def aside(self) -> Generator[None, None, None]:
+        """Let the caller read with :meth:`read_aside`, instead of the library, for the length of a block."""
+        self._aside = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        try:
+            yield
+        finally:
+            self._aside = False
+            self._library.unpark_all()
+
+    async def read_aside(self) -> None:
+        """Read once, and leave to the library what is not sifted out. A checkpoint; a cancellation loses nothing.
+
+        After the end of the stream it waits until it is cancelled: the end is the library's to tell.
+        """
+        while self._waiting is not None or self._left_bytes >= _BACKLOG:
+            await self._turn.park()  # for the library, on its way out of its read or behind with its answers
+        if self.over.is_set():
+            await trio.sleep_forever()
+        try:
+            data = await self._next(None)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            self._failure = exc
+        else:
             if data:
-                self.last_received = trio.current_time()
-                self.bytes_received += len(data)
-            given = data if self.sift is None else self.sift(data)
-            if not data:
-                self._mark_over()
-            if given or not data:
-                return given
+                self._left.append(data)
+                self._left_bytes += len(data)
+        self._library.unpark()
+
+    def _take_left(self) -> bytes:
+        data = self._left.popleft()
+        self._left_bytes -= len(data)
+        self._turn.unpark_all()
+        return data
+
+    async def _read_unless_aside(self, max_bytes: int | None) -> bytes:
+        """Read; b"" also if somebody wants to read aside meanwhile."""
+        data = b""
+        with trio.CancelScope() as self._waiting:
+            try:
+                data = await self._next(max_bytes)
+            finally:
+                self._waiting = None
+                self._turn.unpark_all()
+        return data
+
+    async def _next(self, max_bytes: int | None) -> bytes:
+        """Read once, and give what is left of it after sifting."""
+        try:
+            data = await self._read(max_bytes)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._mark_over()
+            raise
+        except Exception as exc:
+            # trio-websocket knows two exceptions of a stream and takes others for its own.
+            self._mark_over()
+            raise trio.BrokenResourceError("the stream failed") from exc
+        if data:
+            self.last_received = trio.current_time()
+            self.bytes_received += len(data)
+        given = data if self.sift is None else self.sift(data)
+        if not data:
+            self._end_seen = True
+            self._mark_over()
+        return given
 
     async def _read(self, max_bytes: int | None) -> bytes:
         if self._socket is None:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import cast
 
 import trio
 
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError
-from trio_realtime.transport.base import TransportConfig, Wire, WireStatistics
+from trio_realtime.transport.base import BURST, TransportConfig, Wire, WireStatistics
 from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
-from trio_realtime.transport.inbox import Inbox, as_utf8
+from trio_realtime.transport.inbox import Inbox, as_utf8, nothing
 from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.stream_proxy import StreamProxy
 from trio_realtime.transport.text_frames import TextFramer
@@ -28,6 +28,29 @@ from trio_realtime.transport.text_sieve import TextSieve
 __all__ = ["StreamWire", "running"]
 
 _HURRY = 0.1  # seconds that a cancelled close still gives its close frame to leave
+
+
+class _Burst:
+    """Takes messages until nothing more is wanted, or others should have a turn."""
+
+    def __init__(self, take: Callable[[str | bytes], bool]) -> None:
+        self._take = take
+        self._count = 0
+        self.enough = False
+
+    def __call__(self, message: str | bytes) -> bool:
+        self._count += 1
+        self.enough = self._take(message)
+        return self.enough or self._count >= BURST
+
+    @property
+    def full(self) -> bool:
+        """Whether others should have a turn."""
+        return self._count >= BURST
+
+    def begin(self) -> None:
+        """Others had a turn."""
+        self._count = 0
 
 
 class StreamWire(Wire):
@@ -151,6 +174,35 @@ class StreamWire(Wire):
     def receive_nowait(self) -> str | bytes | None:
         """See :meth:`Wire.receive_nowait`."""
         return self._inbox.receive_nowait()
+
+    async def deliver(self, take: Callable[[str | bytes], bool]) -> None:
+        """See :meth:`Wire.deliver`: the socket is read in the task of the caller."""
+        inbox, burst = self._inbox, _Burst(take)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not burst.enough:
+            burst.begin()
+            while (message := inbox.receive_nowait()) is not None and not burst(message):
+                pass
+            if burst.full or burst.enough:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            elif inbox.ending is not None:
+                await trio.lowlevel.checkpoint()
+                raise inbox.ending.error()
+            else:
+                await self._read_here(burst)
+
+    async def _read_here(self, burst: _Burst) -> None:
+        """Read the socket until a burst is full, nothing more is wanted, or the end."""
+        inbox, proxy = self._inbox, self._proxy
+        with trio.CancelScope() as scope:
+            inbox.take, inbox.on_change = burst, scope.cancel
+            try:
+                with proxy.aside():
+                    while inbox.take is not None:
+                        await proxy.read_aside()
+                        burst.begin()
+            finally:
+                inbox.take, inbox.on_change = None, nothing
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """See :meth:`Wire.aclose`."""
