@@ -150,6 +150,7 @@ class Wire(ABC):
 
         Raises:
             RealtimeConnectionError, RealtimeTimeoutError: as :meth:`receive`.
+            UserError: another task is at it, where a wire cannot serve two.
         """
         while not take(await self.receive()):
             for _ in range(BURST - 1):

@@ -15,7 +15,7 @@ from typing import cast
 
 import trio
 
-from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError
+from trio_realtime.errors import AgentsException, RealtimeConnectionError, RealtimeTimeoutError, UserError
 from trio_realtime.transport.base import BURST, TransportConfig, Wire, WireStatistics
 from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
@@ -178,6 +178,8 @@ class StreamWire(Wire):
     async def deliver(self, take: Callable[[str | bytes], bool]) -> None:
         """See :meth:`Wire.deliver`: the socket is read in the task of the caller."""
         inbox, burst = self._inbox, _Burst(take)
+        if inbox.take is not None:
+            raise UserError("messages are delivered to somebody else already")
         await trio.lowlevel.checkpoint_if_cancelled()
         while not burst.enough:
             burst.begin()
