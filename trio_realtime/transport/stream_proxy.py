@@ -186,12 +186,13 @@ class StreamProxy(trio.abc.Stream):
     async def _read_unless_aside(self, max_bytes: int | None) -> bytes:
         """Read; b"" also if somebody wants to read aside meanwhile."""
         data = b""
-        with trio.CancelScope() as self._waiting:
-            try:
+        self._waiting = trio.CancelScope()
+        try:
+            with self._waiting:
                 data = await self._next(max_bytes)
-            finally:
-                self._waiting = None
-                self._turn.unpark_all()
+        finally:
+            self._waiting = None
+            self._turn.unpark_all()
         return data
 
     async def _next(self, max_bytes: int | None) -> bytes:
