@@ -8,11 +8,10 @@ from typing import Any
 
 import trio
 
+from tests.canary import KEY
 from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner, RealtimeSession, function_tool
 from trio_realtime.server import LocalServer
 from trio_realtime.server.connection import ServerConnection
-
-KEY = "sk-test-canary"
 
 
 @function_tool

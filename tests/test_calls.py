@@ -14,6 +14,7 @@ import pytest
 import trio
 import trustme
 
+from tests.canary import KEY
 from trio_realtime import (
     AgentsException,
     CallRequestRefused,
@@ -25,8 +26,6 @@ from trio_realtime import (
     UserError,
     UserTypeError,
 )
-
-KEY = "sk-very-secret"
 
 
 @attrs.define

@@ -489,7 +489,7 @@ class TestOverlaid:
 
 
 class TestSecrets:
-    CANARY = "sk-canary-7f3a"
+    CANARY = "sk-test-canary-7f3a"
 
     def test_neither_repr_nor_str_shows_them(self):
         async def auth():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.canary import KEY
 from tests.openai.examples import EXAMPLES
 from trio_realtime import (
     OpenAIRealtimeSIPModel,
@@ -68,7 +69,7 @@ class Service:
     @asynccontextmanager
     async def session(self, agent, *, model=OpenAIRealtimeWebSocketModel, context=None, model_config=None, config=None):
         runner = RealtimeRunner(agent, model=model(transport=connector(self.serve)), config=config)
-        configured = {"api_key": "k", **(model_config or {})}
+        configured = {"api_key": KEY, **(model_config or {})}
         async with await runner.run(context=context, model_config=configured) as session:
             yield session
 
@@ -166,7 +167,7 @@ async def test_what_is_empty_is_no_configuration(name, value):
 
 async def test_attaching_needs_a_call():
     with pytest.raises(UserError, match="call_id"):
-        OpenAIRealtimeSIPModel().connect(RealtimeModelConfig(api_key="k"))
+        OpenAIRealtimeSIPModel().connect(RealtimeModelConfig(api_key=KEY))
 
 
 @pytest.mark.parametrize(

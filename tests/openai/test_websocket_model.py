@@ -6,6 +6,7 @@ import attrs
 import pytest
 import trio
 
+from tests.canary import KEY
 from tests.openai.examples import EXAMPLES
 from trio_realtime.config import RealtimeModelConfig, RealtimeSessionModelSettings, Timeouts
 from trio_realtime.errors import ConfigRejected, RealtimeTimeoutError, ServerError, UserError
@@ -74,17 +75,17 @@ def no_key(monkeypatch):
     ],
 )
 async def test_the_url(autojump_clock, config, url):
-    request, _ = await request_of(RealtimeModelConfig(api_key="k", **config))
+    request, _ = await request_of(RealtimeModelConfig(api_key=KEY, **config))
     assert request.url == url
 
 
 async def test_a_call_has_its_model_and_hears_no_default(autojump_clock):
     settings = RealtimeSessionModelSettings(instructions="Hi")
-    _, session = await request_of(RealtimeModelConfig(api_key="k", call_id="rtc_1", initial_model_settings=settings))
+    _, session = await request_of(RealtimeModelConfig(api_key=KEY, call_id="rtc_1", initial_model_settings=settings))
     assert session == {"type": "realtime", "instructions": "Hi"}
     named = attrs.evolve(settings, model_name="m")
     with pytest.raises(UserError, match="model_name"):
-        await request_of(RealtimeModelConfig(api_key="k", call_id="rtc_1", initial_model_settings=named))
+        await request_of(RealtimeModelConfig(api_key=KEY, call_id="rtc_1", initial_model_settings=named))
 
 
 async def later():
@@ -116,7 +117,7 @@ async def test_a_key_is_needed_except_on_loopback(autojump_clock):
 
 async def test_headers_replace_what_a_key_would_give(autojump_clock):
     headers = {"api-key": "h", "user-agent": "mine"}
-    request, _ = await request_of(RealtimeModelConfig(api_key="k", headers=headers))
+    request, _ = await request_of(RealtimeModelConfig(api_key=KEY, headers=headers))
     assert dict(request.headers) == headers
 
 
@@ -138,7 +139,7 @@ async def test_one_deadline_for_everything(autojump_clock, greet, answer):
     model = OpenAIRealtimeWebSocketModel(transport=connector(peer.serve))
     began = trio.current_time()
     with pytest.raises(RealtimeTimeoutError) as caught:
-        async with model.connect(RealtimeModelConfig(api_key="k", timeouts=Timeouts(connect=3))):
+        async with model.connect(RealtimeModelConfig(api_key=KEY, timeouts=Timeouts(connect=3))):
             pytest.fail("connected")
     assert (caught.value.name, caught.value.seconds) == ("connect", 3)
     assert 3 <= trio.current_time() - began < 6
@@ -146,14 +147,14 @@ async def test_one_deadline_for_everything(autojump_clock, greet, answer):
 
 async def test_the_deadline_is_not_that_of_the_block(autojump_clock):
     model = OpenAIRealtimeWebSocketModel(transport=connector(Peer().serve))
-    async with model.connect(RealtimeModelConfig(api_key="k", timeouts=Timeouts(connect=3))) as connection:
+    async with model.connect(RealtimeModelConfig(api_key=KEY, timeouts=Timeouts(connect=3))) as connection:
         await trio.sleep(100)
         assert connection.confirms_configuration
 
 
 async def test_without_confirmation_nothing_is_waited_for(autojump_clock):
     model = OpenAIRealtimeWebSocketModel(transport=connector(Peer(answer=None).serve))
-    async with model.connect(RealtimeModelConfig(api_key="k", timeouts=Timeouts(configure=None))) as connection:
+    async with model.connect(RealtimeModelConfig(api_key=KEY, timeouts=Timeouts(configure=None))) as connection:
         assert not connection.confirms_configuration
 
 
@@ -161,15 +162,15 @@ async def test_without_confirmation_nothing_is_waited_for(autojump_clock):
 async def test_a_refused_configuration(autojump_clock, answer, error):
     model = OpenAIRealtimeWebSocketModel(transport=connector(Peer(answer=answer).serve))
     with pytest.raises(error, match=r"No\."):
-        async with model.connect(RealtimeModelConfig(api_key="k")):
+        async with model.connect(RealtimeModelConfig(api_key=KEY)):
             pytest.fail("connected")
 
 
 async def test_the_heartbeat_is_half_silence_and_half_answer(autojump_clock):
     given = {"ping_interval": 7, "ping_timeout": 9}
-    request, _ = await request_of(RealtimeModelConfig(api_key="k"), transport_config=given)
+    request, _ = await request_of(RealtimeModelConfig(api_key=KEY), transport_config=given)
     assert (request.config.ping_interval, request.config.ping_timeout) == (7, 9)
-    config = RealtimeModelConfig(api_key="k", timeouts=Timeouts(heartbeat=5))
+    config = RealtimeModelConfig(api_key=KEY, timeouts=Timeouts(heartbeat=5))
     request, _ = await request_of(config, transport_config=given)
     assert (request.config.ping_interval, request.config.ping_timeout) == (2.5, 2.5)
 

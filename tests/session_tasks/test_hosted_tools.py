@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.canary import SECRET
 from tests.session_tasks.support import call, kinds, make, now, of, scripted
 from tests.session_tasks.test_tool_runner import plain
 from tests.talk import make_agent, talk
@@ -24,7 +25,7 @@ from trio_realtime import (
 from trio_realtime import model_events as m
 from trio_realtime.model_inputs import RealtimeModelSendRawMessage
 
-DOCS = {"type": "mcp", "server_label": "docs", "server_url": "https://docs.example/mcp", "authorization": "canary"}
+DOCS = {"type": "mcp", "server_label": "docs", "server_url": "https://docs.example/mcp", "authorization": SECRET}
 
 
 def request(item_id: str = "q", name: str = "find", label: str = "docs") -> m.RealtimeModelMcpApprovalRequestedEvent:

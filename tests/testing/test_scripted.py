@@ -27,7 +27,7 @@ AUDIO = RealtimeModelSendAudio(audio=b"x")
 )
 async def test_a_script_is_followed(autojump_clock: Any, expect: Any) -> None:
     model = ScriptedRealtimeModel([RealtimeStep(expect, [KEY]), RealtimeStep(expect)], connect_events=[KEY])
-    async with await make(model, model_config={"api_key": "sk-canary"}) as session:
+    async with await make(model, model_config={"api_key": "sk-test-canary"}) as session:
         assert model.connected
         assert not model.closed
         await session.model.send_event(AUDIO)

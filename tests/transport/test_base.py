@@ -100,13 +100,13 @@ async def test_request_reaches_the_server(autojump_clock: Any, make: Make) -> No
     async def handler(wire: Wire, got: WireRequest) -> None:
         seen.append(got)
 
-    headers = {"Authorization": "Bearer k", "X-Two": "2"}
+    headers = {"Authorization": "Bearer sk-test-canary", "X-Two": "2"}
     async with make(handler)(request(url="ws://localhost/a/b?model=m&x=1", headers=headers)) as wire:
         with pytest.raises(RealtimeConnectionError):
             await wire.receive()
     assert seen[0].url.removeprefix("ws://localhost").removeprefix(":80") == "/a/b?model=m&x=1"
     lower = {name.lower(): value for name, value in seen[0].headers.items()}
-    assert lower["authorization"] == "Bearer k"
+    assert lower["authorization"] == "Bearer sk-test-canary"
     assert lower["x-two"] == "2"
 
 

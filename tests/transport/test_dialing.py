@@ -109,7 +109,7 @@ async def test_tls_with_a_good_certificate(nursery: trio.Nursery, authority: tru
     address = await start(nursery, handler, host="localhost", config=TransportConfig(ssl_context=context))
     url = f"wss://localhost:{address.port}/"
     config = {"ssl_context": client_context(authority)}
-    async with connect(request(url=url, headers={"Authorization": "Bearer k"}, **config)) as wire:
+    async with connect(request(url=url, headers={"Authorization": "Bearer sk-test-canary"}, **config)) as wire:
         await wire.send("x" * 1_000_000)
         assert len(await wire.receive()) == 1_000_000
     assert names == ["localhost"]

@@ -22,13 +22,17 @@ def check(url: str, headers: Any = None, **config: Any) -> Any:
 def test_parts() -> None:
     target = check(
         "wss://API.example.org/v1/realtime?model=m&x=a%20b",
-        {"Authorization": "Bearer k", "Sec-WebSocket-Protocol": "realtime, other", "User-Agent": "ü".encode().hex()},
+        {
+            "Authorization": "Bearer sk-test-canary",
+            "Sec-WebSocket-Protocol": "realtime, other",
+            "User-Agent": "ü".encode().hex(),
+        },
     )
     assert (target.host, target.port, target.secure) == ("api.example.org", 443, True)
     assert target.resource == "/v1/realtime?model=m&x=a%20b"
     assert target.host_header == "api.example.org"
     assert target.subprotocols == ("realtime", "other")
-    assert target.headers == ((b"authorization", b"Bearer k"), (b"user-agent", b"c3bc"))
+    assert target.headers == ((b"authorization", b"Bearer sk-test-canary"), (b"user-agent", b"c3bc"))
 
 
 @pytest.mark.parametrize(

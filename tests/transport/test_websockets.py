@@ -44,10 +44,14 @@ async def request_of(nursery: trio.Nursery, **options: Any) -> list[str]:
 
 
 async def test_request(nursery: trio.Nursery, autojump_clock: Any) -> None:
-    headers = {"Authorization": "Bearer k", "OpenAI-Beta": "realtime=v1", "Sec-WebSocket-Protocol": "a, realtime"}
+    headers = {
+        "Authorization": "Bearer sk-test-canary",
+        "OpenAI-Beta": "realtime=v1",
+        "Sec-WebSocket-Protocol": "a, realtime",
+    }
     head = await request_of(nursery, url="ws://localhost:8080/v1/re;a=1/x?model=m&b=%20", headers=headers)
     assert head[:2] == ["GET /v1/re;a=1/x?model=m&b=%20 HTTP/1.1", "Host: localhost:8080"]
-    assert "authorization: Bearer k" in head
+    assert "authorization: Bearer sk-test-canary" in head
     assert "openai-beta: realtime=v1" in head
     assert "Sec-WebSocket-Protocol: a, realtime" in head
     assert not [line for line in head if "user-agent" in line.lower() or "extensions" in line.lower()]

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.canary import KEY
 from tests.walk.walker import walk
 from trio_realtime import OpenAIRealtimeWebSocketModel
 from trio_realtime.cli.conversation import demo_server, run_conversation
@@ -20,7 +21,7 @@ PARTS = 20
 
 async def demo(connector: Connector) -> None:
     outcome = await run_conversation(
-        OpenAIRealtimeWebSocketModel(transport=connector), {"api_key": "any"}, lambda _: None
+        OpenAIRealtimeWebSocketModel(transport=connector), {"api_key": KEY}, lambda _: None
     )
     assert outcome.ok, [step for step in outcome.steps if not step.ok]
 
