@@ -18,6 +18,7 @@ from trio_realtime.errors import AgentsException
 
 FOUND: list[str] = []
 """What was found and not told yet."""
+TOLD = pytest.StashKey[bool]()
 
 
 def look(where: str, text: str) -> None:
@@ -80,8 +81,11 @@ def no_canary() -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     outcome: Any = yield
     report = outcome.get_result()
+    if "found" in getattr(item, "fixturenames", ()) or item.stash.get(TOLD, False):
+        return  # a test of this watch, or it has been told
     shown = "\n".join([report.longreprtext, *(text for _, text in report.sections)])
     leak = leak_in(shown)
     if leak is not None:
+        item.stash[TOLD] = True
         report.outcome = "failed"
         report.longrepr = f"a secret was seen in what {item.nodeid} prints: ...{leak}..."

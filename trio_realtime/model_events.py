@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import attrs
 
@@ -502,12 +502,19 @@ class RealtimeModelExceptionEvent(_ModelEvent):
     context: str | None = None
 
 
+def _repr_raw(data: Any) -> str:
+    """Show a server event without its session object, where the authorization of a hosted tool may be."""
+    if not isinstance(data, Mapping) or "session" not in data:
+        return repr(cast("Any", data))
+    return repr({**cast("Mapping[str, Any]", data), "session": "..."})
+
+
 @attrs.frozen(kw_only=True)
 class RealtimeModelRawServerEvent(_ModelEvent):
-    """A server event as it came, decoded from JSON and nothing else."""
+    """A server event as it came, decoded from JSON and nothing else; its repr leaves out the session object."""
 
     type: Literal["raw_server_event"] = "raw_server_event"
-    data: Any
+    data: Any = attrs.field(repr=_repr_raw)
 
 
 @attrs.frozen(kw_only=True)
