@@ -55,13 +55,17 @@ class Client:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.kept = b'{"version": 1}'
 
     def eval(self, *args: Any) -> int:
         self.calls.append(args[1:])
         return -10
 
     def get(self, key: str) -> bytes:
-        return b'{"version": 1}'
+        return self.kept
+
+    def delete(self, *keys: str) -> None:
+        self.calls.append(("delete", *keys))
 
 
 async def test_a_client_of_ones_own() -> None:
@@ -70,12 +74,17 @@ async def test_a_client_of_ones_own() -> None:
     assert await store.acquire("call", "me", 30) == {"version": 1}
     await store.save("call", "me", {"a": 1}, 30)
     await store.release("call", "me")
+    await store.delete("call")
     keys = ("my:{call}:lease", "my:{call}:snapshot")
     assert client.calls == [
         (2, *keys, "me", 30_000, b"", "60000"),
         (2, *keys, "me", 30_000, b'{"a":1}', "60000"),
         (1, keys[0], "me"),
+        ("delete", *keys),
     ]
+    client.kept = b"{not json"
+    with pytest.raises(SessionStoreError, match="not JSON"):
+        await store.acquire("call", "me", 30)
 
 
 @pytest.mark.slow
