@@ -179,7 +179,7 @@ async def test_committing_and_clearing(autojump_clock: Any) -> None:
         await session.commit_audio()
         await session.commit_audio(respond=False)
         await session.clear_audio()
-        assert [type for type, _ in raw(model)] == [
+        assert [kind for kind, _ in raw(model)] == [
             "input_audio_buffer.commit",
             "response.create",
             "input_audio_buffer.commit",
