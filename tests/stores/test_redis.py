@@ -106,3 +106,10 @@ async def test_a_password_that_is_refused() -> None:
         with pytest.raises(SessionStoreError, match="AuthenticationError") as caught:
             await store.acquire("call", "me", 30)
         assert CANARY not in repr(caught.value)
+
+
+def test_a_machine_without_a_server_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(pytest.skip.Exception, match="no Redis server is installed: this test needs the program redis"):
+        with redis_server():
+            raise AssertionError
