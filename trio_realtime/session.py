@@ -287,8 +287,8 @@ class RealtimeSession(Generic[TContext]):
         """Give the session as it is now, as a dict of JSON types; ``runner.run(resume=...)`` goes on with it.
 
         It has the conversation, the agent's name, the decisions made with ``always``, the tool calls without an output
-        and the usage; no key, header, setting or context: these are the runner's. A reply that has not ended is left
-        out and asked for again. Not a checkpoint; possible at any time, after the end too.
+        and the usage; no key, header, setting or context: these are the runner's. Of a reply that has not ended, what
+        was heard is in it, and it will be asked for again. Not a checkpoint; possible at any time, after the end too.
         """
         return to_json(snapshot_of(self._hub))
 

@@ -228,20 +228,59 @@ async def test_a_snapshot_of_a_session_that_was_not_entered_is_what_it_began_wit
     assert session.snapshot()["history"] == snapshot["history"]  # after the end too
 
 
-async def test_a_reply_that_had_not_ended_is_asked_for_again(autojump_clock: Any) -> None:
-    engine = ScriptEngine([[Say("Once upon a time "), Pause(60), Say("there was a king.")]])
-    async with talk(engine) as (session, _):
+TALE = "Once upon a time there was a king who had three daughters and no patience at all with any of them "
+
+
+@pytest.mark.parametrize("heard", ["nothing", "some", "nothing, as text"])
+async def test_a_reply_that_had_not_ended_is_asked_for_again(heard: str, autojump_clock: Any) -> None:
+    engine = ScriptEngine([[Say(TALE), Pause(60), Say("and no sons.")]])
+    text = {"model_settings": {"output_modalities": ["text"]}} if "text" in heard else {}
+    async with talk(engine, config=text) as (session, _):
         await session.send_message("Tell me")
-        await collect(session, "audio")
-        await trio.sleep(1)
+        if heard == "some":
+            with trio.move_on_after(2):
+                async for _event in session:
+                    pass
+        else:
+            await trio.sleep(2)
         snapshot = through_json(session.snapshot())
         assert len(session.history) == 2
-        assert len(snapshot["history"]) == 1
         assert snapshot["awaits_response"]
-    async with talk(ScriptEngine([Say("There was a queen.")]), run={"resume": snapshot}) as (session, server):
+        said = ["".join(part["transcript"] for part in item["content"]) for item in snapshot["history"][1:]]
+        if heard == "some":  # two seconds of it
+            assert said[0]
+            assert said[0] != TALE.strip()
+            assert TALE.startswith(said[0])
+        else:
+            assert said == []
+    async with talk(ScriptEngine([Say("There was a queen.")]), run={"resume": snapshot}, config=text) as (
+        session,
+        server,
+    ):
         events = await collect(session, "agent_end")
         assert [event.text for event in of(events, "transcript") if event.final] == ["There was a queen."]
         assert count(server, "response.create") == 1
+        assert [item.content[0]["text"] for item in list(server.state.conversation)[1:-1]] == said
+
+
+async def test_a_reply_that_was_interrupted_stays_cut_and_is_not_asked_for_again(autojump_clock: Any) -> None:
+    engine = ScriptEngine([[Say(TALE), Pause(60), Say("and no sons.")]])
+    async with talk(engine, faults=[Withhold(event="response.done")]) as (session, _):
+        await session.send_message("Tell me")
+        with trio.move_on_after(2):
+            async for _event in session:
+                pass
+        await session.interrupt()
+        await trio.sleep(1)
+        snapshot = through_json(session.snapshot())
+        assert not snapshot["awaits_response"]
+        ((part,),) = [item["content"] for item in snapshot["history"][1:]]
+        assert part["transcript"] != part["generated_transcript"]
+        history = list(session.history)
+    async with talk(run={"resume": snapshot}) as (session, server):
+        assert list(session.history) == history
+        assert [item.content[0]["text"] for item in server.state.conversation][1:] == [part["transcript"]]
+        assert count(server, "response.create") == 0
 
 
 async def test_the_cap_in_seconds_goes_on_too(autojump_clock: Any) -> None:

@@ -2,19 +2,22 @@
 
 On a server that knows nothing of it, the conversation is made again item by item, in order and acknowledged. A tool
 call that had no output gets exactly one: one that waited for a person is asked about again; one that may have begun
-ends with the word that its result is not known, or is run again, as ``tool_execution.on_resume`` says. A reply that had
-not ended is left out and asked for again.
+ends with the word that its result is not known, or is run again, as ``tool_execution.on_resume`` says. Of a reply
+that had not ended, what was heard stays, and it is asked for again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import trio
 
 from trio_realtime.agent import RealtimeAgent
-from trio_realtime.core.replay import plan_replay
+from trio_realtime.core.heard import Cut, heard_item
+from trio_realtime.core.replay import message_content, plan_replay
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, SessionClosed, UserError
 from trio_realtime.events import RealtimeHistoryUpdated
 from trio_realtime.handoffs import Handoff
@@ -27,6 +30,7 @@ from trio_realtime.usage import Usage
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
+    from trio_realtime.session_tasks.responses import Response
 
 __all__ = ["begin", "find_agent", "restore", "seed", "snapshot_of"]
 
@@ -41,16 +45,15 @@ _CUT_OFF: Final = (
 
 def snapshot_of(hub: SessionHub) -> SessionSnapshot:
     """Give what another process needs to go on."""
-    unfinished = {item_id for response in hub.responses.active() for item_id in response.items}
     usage = Usage()
     usage.add(attrs.evolve(hub.wrapper.usage, request_usage_entries=[]))
     usage.request_usage_entries.clear()
     approvals = hub.wrapper.standing_decisions()
     return SessionSnapshot(
         agent=hub.agent.name,
-        history=tuple(item for item in hub.conversation.snapshot() if not _is_cut(item, unfinished)),
+        history=_history_as_heard(hub),
         calls=_open_calls(hub),
-        awaits_response=bool(hub.responses.active()),
+        awaits_response=bool(_unfinished(hub)),
         decisions=tuple(
             StandingDecision(tool=tool, approved=approved, message=message) for tool, approved, message in approvals
         ),
@@ -59,8 +62,32 @@ def snapshot_of(hub: SessionHub) -> SessionSnapshot:
     )
 
 
-def _is_cut(item: RealtimeItem, unfinished: set[str]) -> bool:
-    return isinstance(item, AssistantMessageItem) and item.item_id in unfinished
+def _unfinished(hub: SessionHub) -> list[Response]:
+    """Give the responses that are still wanted: one that was interrupted is cut already, and not asked for again."""
+    return [response for response in hub.responses.active() if not response.silenced]
+
+
+def _history_as_heard(hub: SessionHub) -> tuple[RealtimeItem, ...]:
+    """Give the history; of replies that have not ended only what was heard of them: they are asked for again."""
+    history = hub.conversation.snapshot()
+    unfinished = {item_id for response in _unfinished(hub) for item_id in response.items}
+    if not unfinished:
+        return tuple(history)
+    state = hub.tracker.get_state() if hub.tracker is not None else None
+    cuts: dict[str, dict[int, Cut]] = {}
+    for part in hub.playback.heard(trio.current_time(), state) if hub.began is not None else ():
+        cut = Cut(heard_ms=floor(part.heard_ms), total_ms=part.total_ms)
+        cuts.setdefault(part.item_id, {})[part.content_index] = cut
+    heard = (_as_heard(item, cuts) if item.item_id in unfinished else item for item in history)
+    return tuple(item for item in heard if item is not None)
+
+
+def _as_heard(item: RealtimeItem, cuts: Mapping[str, Mapping[int, Cut]]) -> RealtimeItem | None:
+    """Give a reply as it was heard until now; None if nothing was."""
+    if not isinstance(item, AssistantMessageItem):
+        return item
+    heard = heard_item(item, cuts[item.item_id]) if item.item_id in cuts else None
+    return heard if heard is not None and message_content(heard) else None
 
 
 def _open_calls(hub: SessionHub) -> tuple[OpenCall, ...]:
