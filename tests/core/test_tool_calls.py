@@ -249,3 +249,15 @@ def test_each_response_is_asked_for_as_often_as_it_has_to_be(steps):
     assert asked == suspended_wishes + len(wished)
     assert ledger.running() == 0
     assert not ledger._batches
+
+
+def test_a_call_of_another_session_is_known_and_not_open():
+    ledger = ToolCallLedger()
+    ledger.note_past("c1", "look", '{"a": 1}')
+    assert ledger.open_calls() == ()
+    assert ledger.admit(call("c1", name="look", arguments='{"a":1}')) == "repeated"
+    assert ledger.admit(call("c1", name="look", arguments="{}")) == "conflict"
+    assert ledger.admit(call("c2")) == "run"
+    assert ledger.open_calls() == ("c2",)
+    ledger.answer("c2", respond=True)
+    assert ledger.open_calls() == ()

@@ -32,6 +32,7 @@ class ToolCallLedger:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[str, int]] = {}
+        self._past: dict[str, tuple[str, int]] = {}
         self._batches: dict[str, _Batch] = {}
         self._batch_of: dict[str, str] = {}
         self._ended: dict[str, None] = {}
@@ -41,7 +42,7 @@ class ToolCallLedger:
         if not call.call_id:
             return "nameless"
         signature = (call.name, hash(_normal(call.arguments)))
-        seen = self._seen.get(call.call_id)
+        seen = self._seen.get(call.call_id) or self._past.get(call.call_id)
         if seen is not None:
             return "repeated" if seen == signature else "conflict"
         self._seen[call.call_id] = signature
@@ -53,7 +54,7 @@ class ToolCallLedger:
 
     def note_past(self, call_id: str, name: str, arguments: str) -> None:
         """Know a call of a conversation that began elsewhere: under its id, nothing is run any more."""
-        self._seen[call_id] = (name, hash(_normal(arguments)))
+        self._past[call_id] = (name, hash(_normal(arguments)))
 
     def open_calls(self) -> tuple[str, ...]:
         """Give the ids of the calls that have no answer yet, in the order in which they came."""
