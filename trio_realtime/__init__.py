@@ -24,6 +24,7 @@ from trio_realtime.config import RealtimeAudioConfig as RealtimeAudioConfig
 from trio_realtime.config import RealtimeAudioInputConfig as RealtimeAudioInputConfig
 from trio_realtime.config import RealtimeAudioOutputConfig as RealtimeAudioOutputConfig
 from trio_realtime.config import RealtimeCustomVoice as RealtimeCustomVoice
+from trio_realtime.config import RealtimeGuardrailRecovery as RealtimeGuardrailRecovery
 from trio_realtime.config import RealtimeGuardrailsSettings as RealtimeGuardrailsSettings
 from trio_realtime.config import RealtimeInputAudioNoiseReductionConfig as RealtimeInputAudioNoiseReductionConfig
 from trio_realtime.config import RealtimeInputAudioTranscriptionConfig as RealtimeInputAudioTranscriptionConfig
@@ -345,6 +346,7 @@ __all__ = [
     "RealtimeDtmf",
     "RealtimeError",
     "RealtimeEventInfo",
+    "RealtimeGuardrailRecovery",
     "RealtimeGuardrailTripped",
     "RealtimeGuardrailsSettings",
     "RealtimeHandoffEvent",

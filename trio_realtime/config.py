@@ -34,6 +34,7 @@ __all__ = [
     "RealtimeAudioInputConfig",
     "RealtimeAudioOutputConfig",
     "RealtimeCustomVoice",
+    "RealtimeGuardrailRecovery",
     "RealtimeGuardrailsSettings",
     "RealtimeInputAudioNoiseReductionConfig",
     "RealtimeInputAudioTranscriptionConfig",
@@ -364,17 +365,38 @@ class DeliverySettings:
 
 
 @attrs.frozen(kw_only=True)
+class RealtimeGuardrailRecovery:
+    """What the agent says after a guardrail has tripped: one response without tools. Neither of the two is silence.
+
+    Attributes:
+        say: words that it says as they are.
+        instructions: what it is told for this response.
+    """
+
+    say: str | None = None
+    instructions: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.say is not None and self.instructions is not None:
+            raise UserError("a recovery has something to say, or instructions, not both")
+
+
+@attrs.frozen(kw_only=True)
 class RealtimeGuardrailsSettings:
-    """When output guardrails run and what follows.
+    """When guardrails run and what follows.
 
     Attributes:
         debounce_text_length: characters between two checks of a growing text (100: about one spoken sentence); 0 for a
             check of every piece.
         on_error: a guardrail that raises counts as tripped (``"trip"``: fail closed) or is passed over (``"skip"``).
-        hold_audio: keep audio until its words have passed. Accepted; not built yet.
-        max_hold_ms: longest hold. Accepted; not built yet.
-        recovery: what follows a trip: None sends the model a message that names the guardrail, text replaces that
-            message.
+        hold_audio: keep audio until a check has passed on text that came after it, or the final check; what follows it
+            is kept with it, and an interruption still overtakes (False: it costs the time of a sentence and a check
+            before the first sound, and after it the same for what comes late).
+        max_hold_ms: the longest that audio whose text is there waits for its check, in milliseconds: at half of it the
+            check is made, below the debounce length too, and a guardrail that has not answered at the end of it counts
+            as one that raised (None: as long as its check takes; the caller rather waits than hears the unchecked).
+        recovery: what follows a trip: text is spoken as it is, a :class:`RealtimeGuardrailRecovery` has text or
+            instructions or is silent; None sends the model a message that names the guardrail (the reference's way).
         timeout: seconds that one guardrail may take before it counts as one that raised (10: a check by another
             model fits in; the end of a turn waits for its last check).
     """
@@ -383,7 +405,7 @@ class RealtimeGuardrailsSettings:
     on_error: Literal["trip", "skip"] = "trip"
     hold_audio: bool = False
     max_hold_ms: int | None = attrs.field(default=None, validator=_positive)
-    recovery: str | None = None
+    recovery: str | RealtimeGuardrailRecovery | None = None
     timeout: float | None = attrs.field(default=10.0, validator=_positive)
 
 

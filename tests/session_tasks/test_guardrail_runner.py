@@ -15,7 +15,11 @@ from trio_realtime import (
     RealtimeTimeoutError,
 )
 from trio_realtime import model_events as m
-from trio_realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
+from trio_realtime.model_inputs import (
+    RealtimeModelSendInterrupt,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendUserInput,
+)
 
 
 def kinds(events: Any) -> list[str]:
@@ -115,7 +119,30 @@ async def test_own_recovery_text(autojump_clock: Any) -> None:
     settings = {**DEBOUNCE, "recovery": "Say it politely."}
     async with scripted_session(agent=_agent(guard()), guardrails_settings=settings) as (_, model):
         await model.emit(begin(), words("so bad"))
-        assert commands(model) == [("interrupt", "r1", True), ("message", "Say it politely.")]
+        assert commands(model) == [("interrupt", "r1", True)]
+        (create,) = [event.message for event in model.sent_events if isinstance(event, RealtimeModelSendRawMessage)]
+        assert create.type == "response.create"
+        assert create.other_data["response"]["instructions"].endswith(": Say it politely.")
+        assert create.other_data["response"]["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("recovery", "instructions"),
+    [
+        ({"say": "Sorry."}, "Say exactly this, word for word, and nothing else: Sorry."),
+        ({"instructions": "Apologise."}, "Apologise."),
+        ({}, None),
+    ],
+)
+async def test_other_recoveries(recovery: Any, instructions: str | None, autojump_clock: Any) -> None:
+    settings = {**DEBOUNCE, "recovery": recovery}
+    async with scripted_session(agent=_agent(guard()), guardrails_settings=settings) as (_, model):
+        await model.emit(begin(), words("so bad"))
+        creates = [event.message for event in model.sent_events if isinstance(event, RealtimeModelSendRawMessage)]
+        assert [create.other_data["response"]["instructions"] for create in creates] == (
+            [] if instructions is None else [instructions]
+        )
+        assert commands(model) == [("interrupt", "r1", True)]
 
 
 @pytest.mark.parametrize("on_error", ["trip", "skip"])

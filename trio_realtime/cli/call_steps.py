@@ -34,8 +34,8 @@ __all__ = ["RECOVERY", "SPOKEN", "STEPS", "CallSteps", "Pace", "Voice"]
 
 SPOKEN: Final = ("Good evening, is anybody there?", "Thank you and goodbye!")
 """What the caller says aloud, in order."""
-RECOVERY: Final = 'Say: "I am sorry, that one stays in the kitchen."'
-"""What the model is told after the guardrail has stopped it."""
+RECOVERY: Final = "I am sorry, that one stays in the kitchen."
+"""What the agent says after the guardrail has stopped it."""
 
 _WELCOME: Final = "Welcome to the Harbour Hotel. What can I do for you?"
 _RECIPE: Final = (

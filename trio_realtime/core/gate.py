@@ -78,6 +78,15 @@ class TranscriptGate:
             Check(response_id, item_id, item.whole()) for item_id, item in items.items() if item.size > item.checked
         ]
 
+    def pending(self, response_id: str) -> Sequence[Check]:
+        """Give a check for every item of a response with words that no check has seen; the response goes on."""
+        checks: list[Check] = []
+        for item_id, item in self._texts.get(response_id, {}).items():
+            if item.size > item.checked:
+                item.checked = item.size
+                checks.append(Check(response_id, item_id, item.whole()))
+        return checks
+
     def forget(self, response_id: str) -> None:
         """Drop a response whose words need no more checks."""
         self._texts.pop(response_id, None)

@@ -19,7 +19,7 @@ from trio_realtime.core.gate import Check
 from trio_realtime.errors import RealtimeTimeoutError
 from trio_realtime.events import RealtimeGuardrailTripped
 from trio_realtime.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
-from trio_realtime.model_inputs import RealtimeModelSendUserInput
+from trio_realtime.session_tasks.recovery import recover
 from trio_realtime.session_tasks.responses import Response
 
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ __all__ = ["GuardrailRunner"]
 
 @attrs.define(eq=False)
 class _Work:
-    """What is to be checked of one response: the newest text of each item, and its end once it has come."""
+    """What is to be checked of one response: the newest text of each item, and its end once it has come.
+
+    Attributes:
+        place: how far the checks reach, for audio that waits for them.
+    """
 
     response: Response
+    place: int = 0
     checks: dict[str, Check] = attrs.Factory(dict[str, Check])
     ends: list[tuple[Hold, Callable[[Hold], None]]] = attrs.field(factory=list[Any])
 
@@ -58,6 +63,9 @@ class GuardrailRunner:
     def settle(self, deadline: float) -> None:
         """Answer by ``deadline`` (trio clock, seconds) whatever is still checked: the session has ended."""
         self._until = deadline
+        for response in self._hub.held.responses():
+            if response not in self._work and response is not self._busy:
+                self._hub.held.throw_away(response)
         self._running.deadline = min(self._running.deadline, deadline)
 
     def user_turn(self) -> None:
@@ -69,10 +77,22 @@ class GuardrailRunner:
     def feed(self, response_id: str, item_id: str, content_index: int, delta: str) -> None:
         """Add words of a response."""
         response = self._guarded(response_id)
-        if response is not None:
-            check = self._hub.gate.add(response_id, item_id, content_index, delta)
-            self._add(response, [] if check is None else [check])
-            self._catch_up(response)
+        if response is None:
+            return
+        hub = self._hub
+        check = hub.gate.add(response_id, item_id, content_index, delta)
+        if hub.held.on and delta:
+            hub.held.words(response)
+            self._poke()  # there may be a deadline now
+        if check is not None:
+            self._add(response, [*hub.gate.pending(response_id), check] if hub.held.on else [check])
+        self._catch_up(response)
+
+    def hold(self, response_id: str) -> None:
+        """Keep audio of a response back until its words have passed, if there are guardrails that look at them."""
+        response = self._guarded(response_id)
+        if response is not None and (response.active or response in self._work or self._busy is response):
+            self._hub.held.audio(response)
 
     def feed_final(self, response_id: str, item_id: str, content_index: int, text: str) -> None:
         """Set the final words of a part."""
@@ -94,6 +114,7 @@ class GuardrailRunner:
         checks = self._hub.gate.finish(response.response_id)
         waits = response in self._work or self._busy is response
         if response.tripped or not (checks or waits):
+            self._hub.held.finish(response)
             return False
         self._add(response, checks)
         work = self._work.setdefault(response, _Work(response))
@@ -124,9 +145,14 @@ class GuardrailRunner:
 
     def _add(self, response: Response, checks: Sequence[Check]) -> None:
         for check in checks:
-            work = self._work.setdefault(response, _Work(response))
-            work.checks[check.item_id] = check  # the newest text holds all of the older one
-            self._poke()
+            self._work_on(response).checks[check.item_id] = check  # the newest text holds all of the older one
+
+    def _work_on(self, response: Response) -> _Work:
+        """Give the work on a response, which now reaches as far as its words do."""
+        work = self._work.setdefault(response, _Work(response))
+        work.place = self._hub.held.ask(response)
+        self._poke()
+        return work
 
     def _poke(self) -> None:
         with suppress(trio.WouldBlock):
@@ -136,30 +162,49 @@ class GuardrailRunner:
 
     async def run(self) -> None:
         """Check whatever is to be checked, one response after another, until cancelled; then hold nothing back."""
+        held = self._hub.held
         try:
-            async for _ in self._woken:
+            while True:
+                with trio.move_on_at(held.due_at()):
+                    await self._woken.receive()
+                for response in held.due(trio.current_time()):
+                    self._add(response, self._hub.gate.pending(response.response_id))
+                    self._work_on(response)
                 while self._work:
                     self._busy = next(iter(self._work))
                     work = self._work.pop(self._busy)
+                    passed = False
                     try:
-                        await self._process(work)
+                        passed = await self._process(work)
                     finally:
                         self._busy = None
-                        self._let_go(work)
+                        self._let_go(work, passed=passed)
         finally:
+            held.close()
             for work in self._work.values():
-                self._let_go(work)
+                self._let_go(work, passed=False)
 
-    async def _process(self, work: _Work) -> None:
+    async def _process(self, work: _Work) -> bool:
+        """Make the checks; says whether all have passed."""
         for check in work.checks.values():
             if work.response.tripped:
                 break
             results = await self._check(work, check)
             if results:
                 self._trip(work, check, results)
+        return not work.response.tripped
 
-    def _let_go(self, work: _Work) -> None:
-        """Give the end that was held back, and what follows it."""
+    def _let_go(self, work: _Work, *, passed: bool) -> None:
+        """Let the audio be heard that has passed; give the end that was held back, and what follows it."""
+        held = self._hub.held
+        if not passed:
+            held.throw_away(work.response)
+        elif work.ends:
+            held.finish(work.response)
+        else:
+            held.passed(work.response, work.place)
+            if self._until != inf:
+                held.throw_away(work.response)  # no more words will come to check
         for hold, end in work.ends:
             end(hold)
             self._hub.delivery.release(hold)
@@ -180,7 +225,8 @@ class GuardrailRunner:
         error: Exception
         try:
             now = trio.current_time()
-            seconds = min(inf if settings.timeout is None else settings.timeout, max(self._until - now, 0.0))
+            until = min(self._until, self._hub.held.expires_at(work.response))
+            seconds = min(inf if settings.timeout is None else settings.timeout, max(until - now, 0.0))
             with trio.move_on_after(seconds) as self._running:
                 return await guardrail.run(self._hub.wrapper, agent, text)
             seconds = trio.current_time() - now
@@ -203,6 +249,7 @@ class GuardrailRunner:
         hub, response = self._hub, work.response
         response.tripped = True
         hub.gate.forget(response.response_id)
+        hub.held.throw_away(response)
         event = RealtimeGuardrailTripped(
             info=hub.info, guardrail_results=tuple(results), message=check.text, response_id=response.response_id
         )
@@ -216,6 +263,4 @@ class GuardrailRunner:
         if (response.active or not newer) and not self._recovered:
             self._recovered = True
             names = ", ".join(result.guardrail.get_name() for result in results)
-            recovery = hub.run_config.guardrails_settings.recovery
-            text = recovery if recovery is not None else f"Output guardrail triggered: {names}"
-            hub.outbox.send_first(RealtimeModelSendUserInput(user_input=text))
+            recover(hub, f"Output guardrail triggered: {names}")

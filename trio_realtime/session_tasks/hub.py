@@ -32,6 +32,7 @@ from trio_realtime.events import (
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt
 from trio_realtime.session_tasks.heard_history import HeardHistory
+from trio_realtime.session_tasks.held_audio import HeldAudio
 from trio_realtime.session_tasks.hook_runner import HookRunner
 from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
@@ -112,6 +113,7 @@ class SessionHub:
         self.turns: TurnBook = TurnBook(self)
         self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
+        self.held: HeldAudio = HeldAudio(self)
         self.outbox: Outbox = Outbox()
         self.hooks: HookRunner = HookRunner(self)
         self.heard: HeardHistory = HeardHistory(self)
@@ -252,7 +254,7 @@ class SessionHub:
         state = self.tracker.get_state() if self.tracker is not None else None
         playing, points = self.playback.interrupt(now, response_id=response_id, tracker=state)
         stopped = self.responses.silence(response_id)
-        self.delivery.purge_audio(response_id)
+        self.purge_audio(response_id)
         if playing is not None:
             self.responses.silence(playing.response_id)
             event = RealtimeAudioInterrupted(
@@ -272,6 +274,11 @@ class SessionHub:
             playback_only=not cancel,
             truncations=self.heard.cut(points, stopped) if self._plays_audio() else (),
         )
+
+    def purge_audio(self, response_id: str | None) -> None:
+        """Take away audio that the application was not given yet, of a response or (None) all; none of it is held."""
+        self.delivery.purge_audio(response_id)
+        self.held.purged(response_id)
 
     def silence_from_the_start(self, response: Response) -> None:
         """Let nothing be heard of a response that has begun and was not wanted any more by then."""

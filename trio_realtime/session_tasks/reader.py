@@ -149,6 +149,8 @@ class ModelEventHandler:
             hub.heard.late_audio(event)
             return
         hub.latencies.audio_received(event.received_at)
+        if hub.held.on:
+            hub.guardrails.hold(event.response_id)
         size = len(event.data)
         length = hub.playback.received(event.response_id, event.item_id, event.content_index, size)
         hub.publish(
@@ -270,7 +272,7 @@ class ModelEventHandler:
         hub.responses.silence(None)
         if playing is not None:
             hub.responses.silence(playing.response_id)
-        hub.delivery.purge_audio(None)
+        hub.purge_audio(None)
         hub.publish_first(
             RealtimeAudioInterrupted(
                 info=hub.info,

@@ -121,12 +121,15 @@ class Delivery:
 
     def __init__(self) -> None:
         self._streams: list[ref[EventStream[Any]]] = []
+        self._holds: list[Hold] = []
         self._ended = False
         self._failure: BaseException | None = None
 
     def add(self, stream: EventStream[Any]) -> None:
         """Begin to feed a reader."""
         self._streams.append(ref(stream, self._streams.remove))
+        for hold in self._holds:
+            stream.buffer.hold(hold)  # what is kept from others is kept from the new one
         if self._ended:
             stream.finish(self._failure)
 
@@ -164,6 +167,7 @@ class Delivery:
     def hold(self) -> Hold:
         """Keep back everything that comes from now on."""
         hold = Hold()
+        self._holds.append(hold)
         for stream in self.streams:
             stream.buffer.hold(hold)
         return hold
@@ -178,6 +182,8 @@ class Delivery:
     def release(self, hold: Hold) -> None:
         """Let go what ``hold`` keeps back."""
         hold.released = True
+        if hold in self._holds:
+            self._holds.remove(hold)
         for stream in self.streams:
             stream.wake()
 

@@ -23,16 +23,18 @@ _GOODBYE: Final = re.compile(r"\b(?:good\s?bye|bye)\b", re.IGNORECASE)
 _HANDOFF: Final = re.compile(r"^(?:transfer|hand_?off)_to_(?P<where>.+)$", re.IGNORECASE)
 _TRANSFER: Final = re.compile(r"\b(?:transfer|connect|hand|put|talk|speak)\b", re.IGNORECASE)
 _ENOUGH: Final = 2
+_EXACTLY: Final = re.compile(r"Say exactly this, word for word, and nothing else: (?P<words>.+)", re.DOTALL)
 
 
 class RulesEngine(Engine):
     """Answers by rules, the same way every time.
 
-    In this order: it speaks the results of tools (whatever ``tool_choice`` says: the model would call tools for ever);
-    does what ``tool_choice`` demands; says what it is told to ("say ...", "repeat ..."); hands over to the
-    ``transfer_to_x`` tool whose name the user speaks of, unless a tool at hand fits the words; calls the declared tools
-    that the user's words fit, with arguments filled from the words by the tool's schema (twice, in parallel, for "Paris
-    and Rome"); else it answers with small talk that mentions what the user said.
+    In this order: it says what the instructions give word for word ("Say exactly this, ..."); speaks the results of
+    tools (whatever ``tool_choice`` says: the model would call tools for ever); does what ``tool_choice`` demands; says
+    what it is told to ("say ...", "repeat ..."); hands over to the ``transfer_to_x`` tool whose name the user speaks
+    of, unless a tool at hand fits the words; calls the declared tools that the user's words fit, with arguments filled
+    from the words by the tool's schema (twice, in parallel, for "Paris and Rome"); else it answers with small talk that
+    mentions what the user said.
 
     Args:
         transcripts: words for the user's spoken turns, in order and per connection, because nothing here understands
@@ -64,6 +66,9 @@ def answer(request: EngineRequest) -> list[EngineStep]:
     """Give all steps of an answer."""
     results = request.results
     text = request.user_text
+    exactly = _EXACTLY.match(request.instructions)
+    if exactly is not None:
+        return [Say(exactly["words"])]
     if results:
         return [Say(_spoken(results))]
     demanded = _demanded(request, text)

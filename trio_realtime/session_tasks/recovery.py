@@ -1,0 +1,40 @@
+"""What the agent says instead of what a guardrail stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trio_realtime.config import RealtimeGuardrailRecovery
+from trio_realtime.model_inputs import (
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendUserInput,
+)
+
+if TYPE_CHECKING:
+    from trio_realtime.session_tasks.hub import SessionHub
+
+__all__ = ["recover", "speak"]
+
+_EXACTLY = "Say exactly this, word for word, and nothing else: "
+
+
+def speak(hub: SessionHub, recovery: str | RealtimeGuardrailRecovery) -> None:
+    """Have text said, or instructions followed, in one response that calls no tools. Does not wait."""
+    if isinstance(recovery, str):
+        recovery = RealtimeGuardrailRecovery(say=recovery)
+    instructions = recovery.instructions if recovery.say is None else _EXACTLY + recovery.say
+    if instructions is None:
+        return
+    response: dict[str, Any] = {"instructions": instructions, "tool_choice": "none"}
+    message = RealtimeModelRawClientMessage(type="response.create", other_data={"response": response})
+    hub.outbox.send_first(RealtimeModelSendRawMessage(message=message))
+
+
+def recover(hub: SessionHub, default: str) -> None:
+    """Do what the settings say follows a trip; without a word of theirs the model gets ``default`` as a message."""
+    recovery = hub.run_config.guardrails_settings.recovery
+    if recovery is None:
+        hub.outbox.send_first(RealtimeModelSendUserInput(user_input=default))
+    else:
+        speak(hub, recovery)
