@@ -18,6 +18,7 @@ from trio_realtime.config import (
     RealtimeAudioInputConfig,
     RealtimeAudioOutputConfig,
     RealtimeCustomVoice,
+    RealtimeGuardrailRecovery,
     RealtimeGuardrailsSettings,
     RealtimeInputAudioNoiseReductionConfig,
     RealtimeInputAudioTranscriptionConfig,
@@ -178,6 +179,10 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "max_buffered_bytes": same(1),
         "overflow": same("drop_oldest", "error", "block"),
         "max_block_ms": same(0),
+    },
+    RealtimeGuardrailRecovery: {
+        "say": same("Sorry.", None),
+        "instructions": same("Apologise.", None),
     },
     RealtimeGuardrailsSettings: {
         "debounce_text_length": same(1),

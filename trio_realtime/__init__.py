@@ -53,6 +53,7 @@ from trio_realtime.errors import AgentsException as AgentsException
 from trio_realtime.errors import CallRequestRefused as CallRequestRefused
 from trio_realtime.errors import ConfigRejected as ConfigRejected
 from trio_realtime.errors import HandshakeRejected as HandshakeRejected
+from trio_realtime.errors import InputGuardrailTripwireTriggered as InputGuardrailTripwireTriggered
 from trio_realtime.errors import InternalError as InternalError
 from trio_realtime.errors import ModelBehaviorError as ModelBehaviorError
 from trio_realtime.errors import RealtimeConnectionError as RealtimeConnectionError
@@ -83,6 +84,7 @@ from trio_realtime.events import RealtimeHandoffEvent as RealtimeHandoffEvent
 from trio_realtime.events import RealtimeHistoryAdded as RealtimeHistoryAdded
 from trio_realtime.events import RealtimeHistoryUpdated as RealtimeHistoryUpdated
 from trio_realtime.events import RealtimeInputAudioTimeoutTriggered as RealtimeInputAudioTimeoutTriggered
+from trio_realtime.events import RealtimeInputGuardrailTripped as RealtimeInputGuardrailTripped
 from trio_realtime.events import RealtimeRateLimits as RealtimeRateLimits
 from trio_realtime.events import RealtimeRawModelEvent as RealtimeRawModelEvent
 from trio_realtime.events import RealtimeSessionEvent as RealtimeSessionEvent
@@ -290,6 +292,7 @@ __all__ = [
     "InputAudio",
     "InputGuardrail",
     "InputGuardrailResult",
+    "InputGuardrailTripwireTriggered",
     "InputImage",
     "InputText",
     "InputTokensDetails",
@@ -355,6 +358,7 @@ __all__ = [
     "RealtimeInputAudioNoiseReductionConfig",
     "RealtimeInputAudioTimeoutTriggered",
     "RealtimeInputAudioTranscriptionConfig",
+    "RealtimeInputGuardrailTripped",
     "RealtimeItem",
     "RealtimeMessageItem",
     "RealtimeModel",

@@ -370,15 +370,11 @@ class RealtimeGuardrailRecovery:
 
     Attributes:
         say: words that it says as they are.
-        instructions: what it is told for this response.
+        instructions: what it is told for this response; with ``say``, how to say it.
     """
 
     say: str | None = None
     instructions: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if self.say is not None and self.instructions is not None:
-            raise UserError("a recovery has something to say, or instructions, not both")
 
 
 @attrs.frozen(kw_only=True)
@@ -417,13 +413,15 @@ class RealtimeToolExecutionConfig:
         pre_approval_tool_input_guardrails: run input guardrails before an approval is asked for, as well as after.
         max_concurrency: tools that run at the same time (None: no limit but their own).
         default_timeout: seconds for a tool that has no timeout of its own (None: none).
-        on_interrupt, on_handoff: ``"keep"`` lets running tools finish, ``"cancel"`` will cancel them. Accepted;
-            ``"cancel"`` is not built yet.
+        on_interrupt, on_handoff: what the user's interruption, or another agent, does to running calls of tools that do
+            not say so themselves: ``"keep"`` lets them finish, ``"cancel"`` cancels them; the model is told so, and is
+            not asked to speak about it (``"keep"``: a tool may have begun what must not be left half done).
         on_resume: what becomes of a call that was running when its process died or left, once another one takes up the
             session: ``"fail"`` tells the model that its result is not known (a payment is not made twice), ``"run"``
             runs it again (for tools that can be). One that waited for approval had not begun: it is asked about again.
         approval_timeout: seconds that a call waits for approval before it is rejected (None: as long as the session).
-        deadline: seconds for a whole call, waiting included. Accepted; not built yet.
+        deadline: seconds for a whole call: approval, waiting for its turn, guardrails and the tool (None: each has its
+            own, and a person may take long).
     """
 
     pre_approval_tool_input_guardrails: bool = False
@@ -510,7 +508,10 @@ class RealtimeRunConfig:
         reconnect: see there; None turns reconnection off.
         delivery: see there.
         hooks: called at the turns of every agent.
-        input_guardrails, gate_input: screen the user's words. Accepted; not built yet.
+        input_guardrails, gate_input: with ``gate_input`` these guardrails look at the user's words, and only what
+            passes is answered: turn detection makes no response, and the final transcript is waited for; what trips is
+            taken out of the conversation, and ``recovery`` is said if there is one. It adds the time of the transcript
+            and of the guardrails to each answer, as ``statistics().input_checks`` tells (False: no answer waits).
         limits: see there.
         timeouts: see there.
     """

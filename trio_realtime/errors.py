@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trio_realtime.guardrails import (
+        InputGuardrailResult,
         ToolGuardrailFunctionOutput,
         ToolInputGuardrail,
         ToolOutputGuardrail,
@@ -44,6 +45,7 @@ __all__ = [
     "CallRequestRefused",
     "ConfigRejected",
     "HandshakeRejected",
+    "InputGuardrailTripwireTriggered",
     "InternalError",
     "ModelBehaviorError",
     "RealtimeConnectionError",
@@ -258,6 +260,18 @@ class ToolTimeoutError(AgentsException):
         super().__init__(f"tool {tool_name!r} did not finish within {timeout_seconds:g} seconds")
         self.tool_name = tool_name
         self.timeout_seconds = timeout_seconds
+
+
+class InputGuardrailTripwireTriggered(AgentsException):
+    """An input guardrail tripped on what the user has typed; it was not sent.
+
+    Attributes:
+        guardrail_result: the first result that tripped.
+    """
+
+    def __init__(self, guardrail_result: InputGuardrailResult) -> None:
+        super().__init__(f"the input guardrail {guardrail_result.guardrail.get_name()!r} was triggered")
+        self.guardrail_result = guardrail_result
 
 
 class ToolInputGuardrailTripwireTriggered(AgentsException):

@@ -25,7 +25,7 @@ from trio_realtime.usage import Usage
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
-    from trio_realtime.guardrails import OutputGuardrailResult
+    from trio_realtime.guardrails import InputGuardrailResult, OutputGuardrailResult
     from trio_realtime.tools import FunctionTool, HostedMCPTool
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "RealtimeHistoryAdded",
     "RealtimeHistoryUpdated",
     "RealtimeInputAudioTimeoutTriggered",
+    "RealtimeInputGuardrailTripped",
     "RealtimeRateLimits",
     "RealtimeRawModelEvent",
     "RealtimeSessionEvent",
@@ -275,6 +276,22 @@ class RealtimeGuardrailTripped(_SessionEvent):
 
 
 @attrs.frozen(kw_only=True)
+class RealtimeInputGuardrailTripped(_SessionEvent):
+    """An input guardrail kept the user's words from the model (``gate_input``); they are not answered.
+
+    Attributes:
+        guardrail_results: what tripped.
+        message: the words.
+        item_id: the spoken item, which is taken out of the conversation; None for what was typed and not sent.
+    """
+
+    type: Literal["input_guardrail_tripped"] = "input_guardrail_tripped"
+    guardrail_results: Sequence[InputGuardrailResult]
+    message: str
+    item_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class RealtimeInputAudioTimeoutTriggered(_SessionEvent):
     """Nobody spoke for turn detection's idle timeout. Times are milliseconds of the input audio."""
 
@@ -378,6 +395,7 @@ RealtimeSessionEvent: TypeAlias = (
     | RealtimeHistoryUpdated
     | RealtimeHistoryAdded
     | RealtimeGuardrailTripped
+    | RealtimeInputGuardrailTripped
     | RealtimeInputAudioTimeoutTriggered
     | RealtimeTranscript
     | RealtimeUserSpeechStarted

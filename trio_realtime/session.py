@@ -39,7 +39,7 @@ from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
 from trio_realtime.session_tasks.resuming import snapshot_of
 from trio_realtime.session_tasks.saving import begin_with
-from trio_realtime.session_tasks.spoken import user_message
+from trio_realtime.session_tasks.spoken import user_message, words_of
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.snapshot import to_json
 from trio_realtime.stores.base import SessionStore
@@ -72,6 +72,7 @@ class SessionStatistics:
         delivery: seconds from the socket to the application, of audio.
         first_audio: seconds from the end of the user's speech, as turn detection tells it, to the first audio.
         tools: seconds from a tool call to its output on its way, waiting for a person included.
+        input_checks: seconds that input guardrails took, which ``gate_input`` adds before each answer.
     """
 
     events: int = 0
@@ -87,6 +88,7 @@ class SessionStatistics:
     delivery: LatencyStatistics = attrs.Factory(LatencyStatistics)
     first_audio: LatencyStatistics = attrs.Factory(LatencyStatistics)
     tools: LatencyStatistics = attrs.Factory(LatencyStatistics)
+    input_checks: LatencyStatistics = attrs.Factory(LatencyStatistics)
 
 
 class LiveModel:
@@ -162,6 +164,8 @@ class RealtimeSession(Generic[TContext]):
         if has_limits(self._hub.run_config.limits):
             self._hub.watchers["limits"] = SessionLimits
         begin_with(self._hub, history=history, resume=resume, store=store, session_id=session_id)
+        if self._hub.input_gate.on:
+            self._hub.watchers["input gate"] = lambda hub: hub.input_gate
 
     # -- entering, leaving, reading ----------------------------------------------------------------------------------
 
@@ -309,6 +313,7 @@ class RealtimeSession(Generic[TContext]):
             delivery=hub.latencies.delivery,
             first_audio=hub.latencies.first_audio,
             tools=hub.latencies.tools,
+            input_checks=hub.latencies.input_checks,
         )
 
     # -- speaking ----------------------------------------------------------------------------------------------------
@@ -321,10 +326,12 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the message is at fault (an unknown part, a missing text); nothing was sent.
+            InputGuardrailTripwireTriggered: with ``gate_input``, a guardrail objects; nothing was sent.
             SessionClosed: the session has ended.
         """
         user_input = user_message(message)
         _require_entered(self._hub)
+        await self._hub.input_gate.screen(words_of(user_input))
         self._hub.guardrails.user_turn()
         await self._hub.outbox.send(RealtimeModelSendUserInput(user_input=user_input, item_id=new_id("item")))
 

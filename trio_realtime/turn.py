@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
-from trio_realtime.errors import ServerError
+from trio_realtime.errors import InputGuardrailTripwireTriggered, ServerError
 from trio_realtime.events import (
     RealtimeAgentEndEvent,
     RealtimeAgentStartEvent,
@@ -277,8 +277,11 @@ class _TurnBuffer(EventBuffer):
 class TurnScope:
     """The block of one turn: asks on entering, takes back on leaving what is not over. Entered once."""
 
-    def __init__(self, hub: SessionHub, turn: RealtimeTurn, request: RealtimeModelSendResponseRequest) -> None:
+    def __init__(
+        self, hub: SessionHub, turn: RealtimeTurn, request: RealtimeModelSendResponseRequest, said: str
+    ) -> None:
         self._hub = hub
+        self._said = said
         self._turn = turn
         self._request = request
 
@@ -292,6 +295,11 @@ class TurnScope:
             SessionClosed: the session has ended.
         """
         turn, hub = self._turn, self._hub
+        try:
+            await hub.input_gate.screen(self._said)
+        except InputGuardrailTripwireTriggered as error:
+            turn.fail(error, "input_guardrail")
+            return turn
         hub.turns.add(turn, out_of_band=self._request.conversation == "none")
         try:
             await hub.outbox.send_and_wait(self._request)

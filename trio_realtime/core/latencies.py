@@ -49,6 +49,7 @@ class Latencies:
         self._delivery = _Stage()
         self._first_audio = _Stage()
         self._tools = _Stage()
+        self._input_checks = _Stage()
         self._stopped: float | None = None
 
     @property
@@ -65,6 +66,15 @@ class Latencies:
     def tools(self) -> LatencyStatistics:
         """From a tool call to its output on its way, waiting for a person included."""
         return self._tools.statistics()
+
+    @property
+    def input_checks(self) -> LatencyStatistics:
+        """From the user's words to the decision whether they are answered."""
+        return self._input_checks.statistics()
+
+    def input_checked(self, since: float, now: float) -> None:
+        """The user's words, which were known at ``since``, were looked at."""
+        self._input_checks.add(now - since)
 
     def audio_given(self, received_at: float | None, now: float) -> None:
         """The application has taken audio that was read at ``received_at``."""

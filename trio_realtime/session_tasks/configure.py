@@ -15,6 +15,7 @@ from trio_realtime.handoffs import enabled_handoffs
 from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import RealtimeModelSendSessionUpdate
 from trio_realtime.session_tasks.hub import ConfigWaiter, SessionHub
+from trio_realtime.session_tasks.input_gate import gated_settings
 from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_tools
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def agent_settings(
         changes["prompt"] = structure(agent.prompt, RealtimePrompt, name="agent.prompt")
     if run_config.tracing_disabled:
         changes["tracing"] = None
-    return attrs.evolve(base, **changes), tools
+    return gated_settings(attrs.evolve(base, **changes), run_config), tools
 
 
 async def initial_settings(
@@ -72,7 +73,7 @@ async def initial_settings(
     settings, tools = await overlaid_settings(settings, tools, initial, agent=agent, wrapper=wrapper)
     if run_config.tracing_disabled:
         settings = attrs.evolve(settings, tracing=None)
-    return settings, tools
+    return gated_settings(settings, run_config), tools
 
 
 async def overlaid_settings(
@@ -130,6 +131,7 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAge
         settings, tools = await _read_agent(hub, agent)
         await _configure(hub, settings)
         before, hub.agent, hub.tools = hub.agent, agent, tools
+        hub.tool_runner.scopes.happened("handoff")
         hub.follow_audio_format()
         return before
 

@@ -73,8 +73,13 @@ async def commit_audio(hub: SessionHub, *, respond: bool) -> None:
     """
     event_id = new_id("event")
     waiter = hub.item_answers.expect("commit", "", event_id)
-    await _send_and_wait(hub, [raw_input("input_audio_buffer.commit", event_id=event_id)], [waiter])
-    if respond:
+    hub.input_gate.commit(respond=respond)
+    try:
+        await _send_and_wait(hub, [raw_input("input_audio_buffer.commit", event_id=event_id)], [waiter])
+    except BaseException:
+        hub.input_gate.uncommit()
+        raise
+    if respond and not hub.input_gate.on:
         await hub.outbox.send_and_wait(raw_input("response.create"))
 
 

@@ -10,6 +10,7 @@ import attrs
 from trio_realtime._growing import GrowingText
 from trio_realtime.core.conversation import PartKind
 from trio_realtime.core.replay import ROOT
+from trio_realtime.errors import ServerError
 from trio_realtime.events import RealtimeHistoryAdded, RealtimeHistoryUpdated, RealtimeTranscript
 from trio_realtime.items import (
     AssistantMessageItem,
@@ -149,14 +150,17 @@ class HistoryKeeper:
 
     def _item_updated(self, event: RealtimeModelItemUpdatedEvent) -> None:
         item, received_at = event.item, event.received_at
+        own = self._hub.item_answers.expects(item.item_id)
         if event.anchored:
             self._hub.item_answers.done("create", item.item_id)
             item = self._beside_what_is_local(item)
         if item.item_id in self._hub.replayed:
             return  # it comes from here, and here more is known of it
         change = self._hub.conversation.upsert(item, anchored=event.anchored)
-        if change == "added" and isinstance(item, UserMessageItem) and _is_spoken(item):
+        if change == "added" and not own and isinstance(item, UserMessageItem) and _is_spoken(item):
             self._hub.item_answers.done("commit", "")
+            if self._hub.input_gate.on:
+                self._hub.input_gate.item(item.item_id)
         if isinstance(item, RealtimeToolCallItem) and not item.arguments and item.output is None:
             if change == "added":
                 self._begun_calls.add(item.item_id)  # it is announced when its arguments are there
@@ -198,6 +202,8 @@ class HistoryKeeper:
             hub.wrapper.usage.add_transcription(event.usage, agent=hub.agent.name)
         change = hub.conversation.finish_words(event.item_id, event.content_index, event.transcript, "user_audio")
         self._transcript("user", event, "", event.transcript, final=True)
+        if hub.input_gate.on:
+            hub.input_gate.words(event.item_id, event.transcript)
         if change == "added":
             self._history_added(event.item_id, event.received_at)
         elif change == "updated":
@@ -206,6 +212,9 @@ class HistoryKeeper:
     def _user_failed(self, event: RealtimeModelInputAudioTranscriptionFailedEvent) -> None:
         text = self._hub.conversation.add_words(event.item_id, event.content_index, "", "user_audio")
         self._transcript("user", event, "", text, final=True, error=event.error)
+        if self._hub.input_gate.on:
+            fault = ServerError(event.error.message or "the transcription failed", code=event.error.code)
+            self._hub.input_gate.words(event.item_id, text=str(text), error=fault)
 
 
 def _is_spoken(item: UserMessageItem) -> bool:

@@ -34,6 +34,7 @@ from trio_realtime.model_inputs import RealtimeModelSendInterrupt
 from trio_realtime.session_tasks.heard_history import HeardHistory
 from trio_realtime.session_tasks.held_audio import HeldAudio
 from trio_realtime.session_tasks.hook_runner import HookRunner
+from trio_realtime.session_tasks.input_gate import InputGate
 from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import Response, ResponseBook
@@ -114,6 +115,7 @@ class SessionHub:
         self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
         self.held: HeldAudio = HeldAudio(self)
+        self.input_gate: InputGate = InputGate(self)
         self.outbox: Outbox = Outbox()
         self.hooks: HookRunner = HookRunner(self)
         self.heard: HeardHistory = HeardHistory(self)
@@ -268,6 +270,7 @@ class SessionHub:
                 self.tracker.on_interrupted()
         if playing is not None or stopped:
             self.hooks.interrupt()
+        self.tool_runner.scopes.happened("interrupt", response_id)
         return RealtimeModelSendInterrupt(
             response_id=response_id,
             force_response_cancel=cancel,

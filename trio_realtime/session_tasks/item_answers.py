@@ -51,6 +51,10 @@ class ItemAnswers:
         self._waiting.append(waiter)
         return waiter
 
+    def expects(self, item_id: str) -> bool:
+        """Say whether a change of this item waits for its answer."""
+        return any(waiter.item_id == item_id for waiter in self._waiting)
+
     def forget(self, waiter: ItemWaiter) -> None:
         """Nobody waits any more."""
         if waiter in self._waiting:

@@ -285,6 +285,7 @@ class ModelEventHandler:
         if hub.tracker is not None:
             hub.tracker.on_interrupted()
         hub.hooks.interrupt()
+        hub.tool_runner.scopes.happened("interrupt")
 
     def _input_timeout(self, event: RealtimeModelInputAudioTimeoutTriggeredEvent) -> None:
         timeout = RealtimeInputAudioTimeoutTriggered(

@@ -23,10 +23,11 @@ def speak(hub: SessionHub, recovery: str | RealtimeGuardrailRecovery) -> None:
     """Have text said, or instructions followed, in one response that calls no tools. Does not wait."""
     if isinstance(recovery, str):
         recovery = RealtimeGuardrailRecovery(say=recovery)
-    instructions = recovery.instructions if recovery.say is None else _EXACTLY + recovery.say
-    if instructions is None:
+    exactly = None if recovery.say is None else _EXACTLY + recovery.say
+    instructions = [text for text in (recovery.instructions, exactly) if text is not None]
+    if not instructions:
         return
-    response: dict[str, Any] = {"instructions": instructions, "tool_choice": "none"}
+    response: dict[str, Any] = {"instructions": "\n".join(instructions), "tool_choice": "none"}
     message = RealtimeModelRawClientMessage(type="response.create", other_data={"response": response})
     hub.outbox.send_first(RealtimeModelSendRawMessage(message=message))
 

@@ -23,7 +23,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelUserInputMessage,
 )
 
-__all__ = ["item_content", "user_item", "user_message"]
+__all__ = ["item_content", "user_item", "user_message", "words_of"]
 
 
 def user_message(message: RealtimeUserInput) -> RealtimeModelUserInput:
@@ -54,6 +54,13 @@ def user_item(message: RealtimeUserInput) -> dict[str, Any]:
     given = [RealtimeModelInputTextContent(text=made)] if isinstance(made, str) else made.content
     parts = [{name: value for name, value in attrs.asdict(part).items() if value is not None} for part in given]
     return {"id": new_id("item"), "type": "message", "role": "user", "content": parts}
+
+
+def words_of(user_input: RealtimeModelUserInput) -> str:
+    """Give the text of a user message."""
+    if isinstance(user_input, str):
+        return user_input
+    return "\n".join(part.text for part in user_input.content if isinstance(part, RealtimeModelInputTextContent))
 
 
 _TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output_text"}

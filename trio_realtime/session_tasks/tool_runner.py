@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import trio
 
-from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClosed
+from trio_realtime.errors import InternalError, ModelBehaviorError, SessionClosed, ToolTimeoutError
 from trio_realtime.events import RealtimeHistoryUpdated, RealtimeToolEnd, RealtimeToolStart
 from trio_realtime.handoffs import Handoff
 from trio_realtime.model_events import RealtimeModelMcpApprovalRequestedEvent, RealtimeModelToolCallEvent
@@ -25,6 +25,7 @@ from trio_realtime.model_inputs import (
 from trio_realtime.session_tasks.handoff_runner import run_handoff
 from trio_realtime.session_tasks.hosted_tools import HostedToolRequest, answer_request, request_of
 from trio_realtime.session_tasks.tool_approval import wait_for_approval
+from trio_realtime.session_tasks.tool_scopes import ToolScopes
 from trio_realtime.tools import (
     FunctionTool,
     ToolContext,
@@ -86,6 +87,7 @@ class ToolRunner:
         self._nursery: trio.Nursery | None = None
         self._early: list[RealtimeModelMcpApprovalRequestedEvent] = []
         self._limiter = None if limit is None else trio.CapacityLimiter(limit)
+        self.scopes: ToolScopes = ToolScopes(hub)
 
     def submit(self, event: RealtimeModelToolCallEvent) -> None:
         """Take a call from the reader. Does not wait."""
@@ -102,6 +104,7 @@ class ToolRunner:
             message = f"the model called the tool {event.name!r} {what}; the call is not run"
             hub.report(ModelBehaviorError(message, call_id=event.call_id), event.received_at)
             return
+        self.scopes.add(event.call_id, event.response_id)
         try:
             self._send.send_nowait(ToolCall(event, *hub.owner(event.response_id)))
         except trio.WouldBlock:
@@ -179,6 +182,8 @@ class ToolRunner:
             failure = InternalError(f"running the tool call {call.event.call_id!r} failed")
             failure.__cause__ = error
             hub.finish(failure)
+        finally:
+            self.scopes.done(call.event.call_id)
 
     async def _find(self, call: ToolCall) -> FunctionTool | Handoff | None:
         """Give what the call names, if it is there and enabled now."""
@@ -206,7 +211,7 @@ class ToolRunner:
             tool_arguments=event.arguments,
             session=cast("Any", hub.session),
         )
-        answer = await self._run_tool(call, tool, context)
+        answer = await self._run_in_scope(call, tool, context)
         await self._send_output(call, answer)
         end = RealtimeToolEnd(
             info=hub.info,
@@ -222,6 +227,24 @@ class ToolRunner:
         hub.hooks.tool_end(context, call.agent, tool, answer.value)
         if answer.fatal:
             hub.finish(answer.error)
+
+    async def _run_in_scope(self, call: ToolCall, tool: FunctionTool, context: ToolContext[Any]) -> Answer:
+        """Run the tool until an interruption, a handoff or the deadline of the call cancels it."""
+        scope = self.scopes.begin(call.event.call_id, tool)
+        answer: Answer | None = None
+        if scope.cancelled_by(self._hub) is None:
+            with scope.scope:
+                answer = await self._run_tool(call, tool, context)
+        cause = scope.cancelled_by(self._hub)
+        if answer is not None:  # what has become pointless is not spoken about
+            return answer if cause is None else attrs.evolve(answer, respond=False)
+        if cause is not None:
+            return Answer(text=scope.text(cause), value=scope.text(cause), respond=False)
+        seconds = self._hub.run_config.tool_execution.deadline or 0.0
+        error = ToolTimeoutError(tool.name, seconds)
+        self._hub.report(error)
+        text = default_tool_error_function(context, error)
+        return Answer(text=text, value=text, error=error)
 
     async def _run_tool(self, call: ToolCall, tool: FunctionTool, context: ToolContext[Any]) -> Answer:
         """From approval to checked output. Whatever raises on the way is the answer."""

@@ -66,7 +66,7 @@ def answer(request: EngineRequest) -> list[EngineStep]:
     """Give all steps of an answer."""
     results = request.results
     text = request.user_text
-    exactly = _EXACTLY.match(request.instructions)
+    exactly = _EXACTLY.search(request.instructions)
     if exactly is not None:
         return [Say(exactly["words"])]
     if results:

@@ -1,0 +1,166 @@
+"""Need 31: the caller's words are screened before the model answers."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.talk import collect, count, of, talk
+from trio_realtime import (
+    GuardrailFunctionOutput,
+    InputGuardrail,
+    InputGuardrailTripwireTriggered,
+    RealtimeTimeoutError,
+    UserError,
+)
+from trio_realtime.server import Say, ScriptEngine, Transcript, Turn, silence, synthesize
+
+SPOKEN = synthesize("Hello there") + silence(1.0)
+
+
+def screen(seconds=0.0, log=None, error=None):
+    async def check(context, agent, text):
+        if log is not None:
+            log.append(text)
+        await trio.sleep(seconds)
+        if error is not None:
+            raise error
+        return GuardrailFunctionOutput(None, "bomb" in text)
+
+    return InputGuardrail(check, "no_bombs")
+
+
+def gated(*guardrails, detection="server_vad", **settings):
+    detection = None if detection is None else {"type": detection}
+    return {
+        "gate_input": True,
+        "input_guardrails": list(guardrails or [screen()]),
+        "model_settings": {"turn_detection": detection},
+        "guardrails_settings": settings,
+    }
+
+
+def detection_of(server):
+    (update, *_) = [event for event in server.received if event["type"] == "session.update"]
+    return update["session"]["audio"]["input"]["turn_detection"]
+
+
+async def test_need_31_what_passes_is_answered(autojump_clock):
+    log = []
+    engine = ScriptEngine([Turn("Hello!", user="Hello there")])
+    async with talk(engine, config=gated(screen(0.5, log))) as (session, server):
+        await session.send_audio(SPOKEN)
+        await collect(session, "agent_end")
+        assert detection_of(server)["create_response"] is False
+        assert log == ["Hello there"]
+        assert count(server, "response.create") == 1
+        assert session.statistics().input_checks.last == pytest.approx(0.5)
+
+
+async def test_need_31_what_trips_is_not_answered_now_or_later(autojump_clock):
+    engine = ScriptEngine([Turn("Fine.", user="How do I make a bomb")])
+    async with talk(engine, config=gated()) as (session, server):
+        await session.send_audio(SPOKEN)
+        tripped = (await collect(session, "input_guardrail_tripped"))[-1]
+        assert tripped.message == "How do I make a bomb"
+        assert [result.guardrail.get_name() for result in tripped.guardrail_results] == ["no_bombs"]
+        await trio.sleep(5)
+        assert count(server, "response.create") == 0
+        deleted = [event["item_id"] for event in server.received if event["type"] == "conversation.item.delete"]
+        assert deleted == [tripped.item_id]
+        assert len(session.history) == 0
+
+
+async def test_need_31_a_refusal_can_be_said(autojump_clock):
+    engine = ScriptEngine([Turn("I cannot help with that.", user="A bomb")])
+    async with talk(engine, config=gated(recovery="I cannot help with that.")) as (session, server):
+        await session.send_audio(SPOKEN)
+        events = await collect(session, "agent_end")
+        assert of(events, "input_guardrail_tripped")
+        (create,) = [event["response"] for event in server.received if event["type"] == "response.create"]
+        assert create["instructions"].endswith("I cannot help with that.")
+
+
+@pytest.mark.parametrize("on_error", ["trip", "skip"])
+@pytest.mark.parametrize("fault", ["raises", "hangs", "no transcript", "failed transcript"])
+async def test_need_31_what_cannot_be_screened_is_not_answered(fault, on_error, autojump_clock):
+    guardrail = screen(seconds=1000 * (fault == "hangs"), error=KeyError("x") if fault == "raises" else None)
+    words = {"no transcript": Transcript("Hi", delay=1000), "failed transcript": Transcript("Hi", error="Noise.")}
+    engine = ScriptEngine([Turn("Hello!", user=words.get(fault, "Hi"))])
+    async with talk(engine, config=gated(guardrail, on_error=on_error, timeout=5)) as (session, server):
+        await session.send_audio(SPOKEN)
+        await trio.sleep(20)
+        assert count(server, "response.create") == (on_error == "skip")
+        events = await collect(session, "agent_end" if on_error == "skip" else "input_guardrail_tripped")
+        (error,) = of(events, "error")
+        if fault in {"hangs", "no transcript"}:
+            assert isinstance(error.error, RealtimeTimeoutError)
+
+
+@pytest.mark.parametrize("respond", [True, False])
+async def test_need_31_push_to_talk_is_screened_too(respond, autojump_clock):
+    engine = ScriptEngine([Turn("Hello!", user="Hello"), Turn("Never.", user="A bomb")])
+    async with talk(engine, config=gated(detection=None)) as (session, server):
+        await session.send_audio(SPOKEN)
+        await session.commit_audio(respond=respond)
+        await trio.sleep(5)
+        assert count(server, "response.create") == respond
+        if respond:
+            await session.send_audio(SPOKEN)
+            await session.commit_audio()
+            await collect(session, "input_guardrail_tripped")
+            assert count(server, "response.create") == 1
+
+
+async def test_need_31_typed_words_are_screened_before_they_are_sent(autojump_clock):
+    async with talk(ScriptEngine([Say("Hello!"), Say("Yes.")]), config=gated()) as (session, server):
+        with pytest.raises(InputGuardrailTripwireTriggered) as caught:
+            await session.send_message("A bomb, please")
+        assert caught.value.guardrail_result.output.tripwire_triggered
+        async with session.respond("How to build a bomb?") as turn:
+            assert await turn.text() == ""
+        assert (turn.outcome, turn.reason) == ("failed", "input_guardrail")
+        events = await collect(session, "input_guardrail_tripped", 2)
+        assert [event.item_id for event in of(events, "input_guardrail_tripped")] == [None, None]
+        assert count(server, "conversation.item.create") == 0
+        await session.send_message("Hello")
+        async with session.respond("And you?") as turn:
+            assert await turn.text() == "Yes."
+
+
+async def test_need_31_an_item_of_ones_own_asks_for_nothing(autojump_clock):
+    import pybase64
+
+    part = {"type": "input_audio", "audio": pybase64.b64encode(SPOKEN).decode()}
+    async with talk(config=gated()) as (session, server):
+        await session.add_item("user", [part])
+        await trio.sleep(20)
+        assert count(server, "response.create") == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"input_audio_transcription": None},
+        {"audio": {"input": {"transcription": None}}},
+    ],
+)
+async def test_need_31_without_transcripts_there_is_nothing_to_screen(settings, autojump_clock):
+    with pytest.raises(UserError, match="gate_input"):
+        async with talk(config={**gated(), "model_settings": settings}):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"type": "semantic_vad", "create_response": False, "interrupt_response": True}),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.4}}}},
+            {"type": "server_vad", "create_response": False, "threshold": 0.4},
+        ),
+    ],
+)
+async def test_need_31_turn_detection_never_answers_by_itself(settings, expected, autojump_clock):
+    async with talk(config={**gated(), "model_settings": settings}) as (_, server):
+        assert detection_of(server) == expected

@@ -1,0 +1,204 @@
+"""Screens the user's words before the model answers (``gate_input``).
+
+Turn detection makes no response by itself then: when a spoken item's transcript is final, the input guardrails look at
+it, and only what passes is answered. What trips is taken out of the conversation, so that no later response answers it
+either. Typed messages are looked at before they are sent. It costs the time of a transcript and of the guardrails.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trio_realtime._structure import NOT_GIVEN
+from trio_realtime.config import RealtimeSessionModelSettings, RealtimeTurnDetectionConfig
+from trio_realtime.errors import InputGuardrailTripwireTriggered, RealtimeTimeoutError, UserError
+from trio_realtime.events import RealtimeInputGuardrailTripped
+from trio_realtime.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
+from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
+from trio_realtime.session_tasks.recovery import speak
+
+if TYPE_CHECKING:
+    from trio_realtime.config import RealtimeRunConfig
+    from trio_realtime.session_tasks.hub import SessionHub
+
+__all__ = ["InputGate", "gated_settings"]
+
+_WAITING = 64  # spoken items that may wait to be looked at
+
+
+def gated_settings(
+    settings: RealtimeSessionModelSettings, run_config: RealtimeRunConfig
+) -> RealtimeSessionModelSettings:
+    """Give settings with which turn detection leaves the answering to the gate, if there is one.
+
+    Raises:
+        UserError: the settings turn transcription off, so that there are no words to look at.
+    """
+    if not run_config.gate_input:
+        return settings
+    audio: Any = settings.audio
+    side: Any = getattr(audio, "input", None)
+    transcription: Any = getattr(side, "transcription", NOT_GIVEN)
+    if transcription is NOT_GIVEN:
+        transcription = settings.input_audio_transcription
+    if transcription is None:
+        raise UserError("gate_input needs the user's words: input_audio_transcription must not be None")
+    detection: Any = getattr(side, "turn_detection", NOT_GIVEN)
+    nested = detection is not NOT_GIVEN
+    if not nested:
+        detection = settings.turn_detection
+    if detection is None:
+        return settings
+    if detection is NOT_GIVEN:
+        detection = RealtimeTurnDetectionConfig(type="semantic_vad", interrupt_response=True)
+    detection = attrs.evolve(detection, create_response=False)
+    if nested:
+        return attrs.evolve(settings, audio=attrs.evolve(audio, input=attrs.evolve(side, turn_detection=detection)))
+    return attrs.evolve(settings, turn_detection=detection)
+
+
+@attrs.frozen
+class _Heard:
+    """A spoken item whose words are known, or will not be."""
+
+    item_id: str
+    text: str
+    error: Exception | None
+    since: float
+
+
+class InputGate:
+    """The input guardrails of one session, and what waits for them.
+
+    Attributes:
+        on: the user's words are screened.
+    """
+
+    def __init__(self, hub: SessionHub) -> None:
+        config = hub.run_config
+        self.on: bool = config.gate_input
+        self._hub = hub
+        self._guardrails: tuple[InputGuardrail[Any], ...] = tuple(config.input_guardrails)
+        self._send, self._receive = trio.open_memory_channel[_Heard](_WAITING)
+        self._unanswered: set[str] = set()
+        self._commits: list[bool] = []
+        self._pending: dict[str, float] = {}
+
+    # -- what the reader and the application tell ------------------------------------------------------------------
+
+    def commit(self, *, respond: bool) -> None:
+        """The application commits the input buffer, and says whether the item is to be answered."""
+        if self.on:
+            self._commits.append(respond)
+
+    def uncommit(self) -> None:
+        """The last commit came to nothing."""
+        if self._commits:
+            self._commits.pop()
+
+    def item(self, item_id: str) -> None:
+        """A spoken item has come into the conversation: its words follow."""
+        if not (self._commits.pop(0) if self._commits else True):
+            self._unanswered.add(item_id)
+        seconds = self._hub.run_config.guardrails_settings.timeout
+        self._pending[item_id] = trio.current_time() + (inf if seconds is None else seconds)
+        self._send_nowait(None)
+
+    def words(self, item_id: str, text: str, error: Exception | None = None) -> None:
+        """The words of a spoken item are known, or will not be."""
+        if self._pending.pop(item_id, None) is not None:
+            self._send_nowait(_Heard(item_id, text, error, trio.current_time()))
+
+    def _send_nowait(self, heard: _Heard | None) -> None:
+        with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            self._send.send_nowait(heard or _Heard("", "", None, 0.0))
+
+    # -- checking ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Look at spoken items one after another, in the order in which their words come, until cancelled."""
+        while True:
+            heard = None
+            with trio.move_on_at(min(self._pending.values(), default=inf)):
+                heard = await self._receive.receive()
+            now = trio.current_time()
+            for item_id in [one for one, deadline in self._pending.items() if deadline <= now]:
+                seconds = self._hub.run_config.guardrails_settings.timeout or 0.0
+                message = f"the words of {item_id} did not come within {seconds:g} seconds"
+                self.words(item_id, "", RealtimeTimeoutError(message, name="transcription", seconds=seconds))
+            if heard is not None and heard.item_id:
+                await self._judge(heard)
+
+    async def _judge(self, heard: _Heard) -> None:
+        hub = self._hub
+        answered = heard.item_id not in self._unanswered
+        self._unanswered.discard(heard.item_id)
+        results: list[InputGuardrailResult] = []
+        if heard.error is not None:
+            hub.report(heard.error)
+            if hub.run_config.guardrails_settings.on_error == "trip":
+                results = [self._failed(guardrail, heard.error) for guardrail in self._guardrails]
+        else:
+            results = await self._check(heard.text)
+        hub.latencies.input_checked(heard.since, trio.current_time())
+        if results:
+            delete = RealtimeModelRawClientMessage(
+                type="conversation.item.delete", other_data={"item_id": heard.item_id}
+            )
+            hub.outbox.send_first(RealtimeModelSendRawMessage(message=delete))
+            self._tripped(results, heard.text, heard.item_id)
+        elif answered:
+            hub.tool_runner.go_on()
+
+    async def screen(self, text: str) -> None:
+        """Look at what the user has typed.
+
+        Raises:
+            InputGuardrailTripwireTriggered: it must not reach the model.
+        """
+        if not self.on:
+            return
+        results = await self._check(text)
+        if results:
+            self._tripped(results, text, None)
+            raise InputGuardrailTripwireTriggered(results[0])
+
+    def _tripped(self, results: list[InputGuardrailResult], text: str, item_id: str | None) -> None:
+        hub = self._hub
+        hub.publish(
+            RealtimeInputGuardrailTripped(
+                info=hub.info, guardrail_results=tuple(results), message=text, item_id=item_id
+            ),
+            len(text),
+        )
+        recovery = hub.run_config.guardrails_settings.recovery
+        if recovery is not None:
+            speak(hub, recovery)
+
+    async def _check(self, text: str) -> list[InputGuardrailResult]:
+        """Run every guardrail, and give the results that tripped."""
+        results = [await self._run(guardrail, text) for guardrail in self._guardrails]
+        return [result for result in results if result is not None and result.output.tripwire_triggered]
+
+    async def _run(self, guardrail: InputGuardrail[Any], text: str) -> InputGuardrailResult | None:
+        hub, settings = self._hub, self._hub.run_config.guardrails_settings
+        error: Exception
+        try:
+            with trio.move_on_after(inf if settings.timeout is None else settings.timeout):
+                return await guardrail.run(hub.agent, text, hub.wrapper)
+            seconds = settings.timeout or 0.0
+            message = f"the guardrail {guardrail.get_name()} did not answer within {seconds:g} seconds"
+            error = RealtimeTimeoutError(message, name="guardrail", seconds=seconds)
+        except Exception as fault:  # noqa: BLE001  the user's own
+            error = fault
+        hub.report(error)
+        return None if settings.on_error == "skip" else self._failed(guardrail, error)
+
+    def _failed(self, guardrail: InputGuardrail[Any], error: Exception) -> InputGuardrailResult:
+        output = GuardrailFunctionOutput(output_info={"error": error}, tripwire_triggered=True)
+        return InputGuardrailResult(guardrail=guardrail, output=output)
