@@ -12,6 +12,7 @@ from trio_realtime.errors import (
     CallRequestRefused,
     ConfigRejected,
     HandshakeRejected,
+    InputGuardrailTripwireTriggered,
     InternalError,
     ModelBehaviorError,
     RealtimeConnectionError,
@@ -36,6 +37,13 @@ class Guardrail:
 
 
 GUARDRAIL, OUTPUT = Guardrail(), object()
+
+
+class Result:
+    guardrail = GUARDRAIL
+
+
+RESULT = Result()
 
 MADE = [
     (UserError("m"), {"message": "m"}, (ValueError,)),
@@ -81,6 +89,7 @@ MADE = [
         (TimeoutError,),
     ),
     (ToolTimeoutError("get_weather", 2.5), {"tool_name": "get_weather", "timeout_seconds": 2.5}, ()),
+    (InputGuardrailTripwireTriggered(RESULT), {"guardrail_result": RESULT}, ()),
     (ToolInputGuardrailTripwireTriggered(GUARDRAIL, OUTPUT), {"guardrail": GUARDRAIL, "output": OUTPUT}, ()),
     (ToolOutputGuardrailTripwireTriggered(GUARDRAIL, OUTPUT), {"guardrail": GUARDRAIL, "output": OUTPUT}, ()),
     (SessionClosed("m"), {}, ()),

@@ -35,6 +35,7 @@ ADDED = {
     "RealtimeInputAudioTimeoutTriggered": {"item_id", "audio_start_ms", "audio_end_ms"},
 }
 NEW = {
+    "RealtimeInputGuardrailTripped": "input_guardrail_tripped",
     "RealtimeTranscript": "transcript",
     "RealtimeUserSpeechStarted": "user_speech_started",
     "RealtimeUserSpeechStopped": "user_speech_stopped",
@@ -87,7 +88,7 @@ class TestEveryEvent:
         hints = typing.get_type_hints(
             cls,
             vars(events)
-            | dict.fromkeys(["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult"], list),
+            | dict.fromkeys(["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult", "InputGuardrailResult"], list),
         )
         assert typing.get_args(hints["type"]) == (field.default,)
         assert sum(attrs.fields_dict(other)["type"].default == field.default for other in CLASSES) == 1

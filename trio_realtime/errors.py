@@ -14,6 +14,7 @@
     │  └─ CallRequestRefused        the service did not do what it was asked to do with a phone call
     ├─ RealtimeTimeoutError         one of our own deadlines passed (also a TimeoutError)
     ├─ ToolTimeoutError             a tool with ``timeout_behavior="raise_exception"`` took too long
+    ├─ InputGuardrailTripwireTriggered
     ├─ ToolInputGuardrailTripwireTriggered
     ├─ ToolOutputGuardrailTripwireTriggered
     ├─ SessionClosed                a session was used after it had ended
