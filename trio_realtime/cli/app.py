@@ -135,6 +135,23 @@ def talk(
     raise typer.Exit(run_talk(options))
 
 
+@app.command(epilog=f"[bold]{PROGRAM} playground --browse[/bold]")
+def playground(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The port; 0 takes a free one.")] = 0,
+    local: Annotated[bool, typer.Option("--local", help="Use this machine's voice even if there is a key.")] = False,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Where to connect.")] = None,
+    browse: Annotated[bool, typer.Option("--browse", help="Open the page in the browser.")] = False,
+) -> None:
+    """Hold and watch a call in the browser: a local page, until Ctrl-C (extra 'playground').
+
+    It listens on loopback; the address that is printed has a token that works once.
+    """
+    from trio_realtime.cli.playground.serve import run_playground
+
+    raise typer.Exit(run_playground(port=port, url=url, local=local, browse=browse))
+
+
 @app.command(
     epilog=f"[bold]{PROGRAM} serve --port 8765[/bold]\n\n[bold]{PROGRAM} serve --engine echo --verbose[/bold]",
 )

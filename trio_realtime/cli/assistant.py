@@ -15,6 +15,8 @@ import attrs
 from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeModel, function_tool
 from trio_realtime.server import LocalServer
 from trio_realtime.server.voice import VoiceEngine
+from trio_realtime.transport.base import Connector
+from trio_realtime.transport.trio_websocket import connect
 
 __all__ = ["Place", "assistant", "speech_settings", "voice_service"]
 
@@ -96,15 +98,19 @@ class Place:
 
     Attributes:
         words: that, for people.
-        model: what to talk through.
+        connector: what opens connections there.
         config: what to connect with.
         local: in this process.
     """
 
     words: str
-    model: RealtimeModel = attrs.field(factory=OpenAIRealtimeWebSocketModel)
+    connector: Connector = connect
     config: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     local: bool = False
+
+    def model(self) -> RealtimeModel:
+        """Give what to talk through."""
+        return OpenAIRealtimeWebSocketModel(transport=self.connector)
 
 
 @asynccontextmanager
@@ -131,9 +137,8 @@ async def voice_service(
     if os.environ.get("OPENAI_API_KEY") and not local:
         yield Place("Connecting to OpenAI")
         return
-    reason = "" if local else "OPENAI_API_KEY is not set: "
+    who = "A voice engine" if local else "OPENAI_API_KEY is not set: a voice engine"
     server = LocalServer(VoiceEngine(), pace=_PACE * speed)
     await server.engine.prepare()
-    words = f"{reason}a voice engine on this machine answers, by simple rules. No network is used."
-    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
-    yield Place(words, model, {"api_key": "local"}, local=True)
+    words = f"{who} on this machine answers, by simple rules. No network is used."
+    yield Place(words, server.connector, {"api_key": "local"}, local=True)

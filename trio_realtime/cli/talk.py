@@ -94,7 +94,7 @@ async def _talk(options: TalkOptions, recording: bytes | None) -> int:
                 raise UserError("only the voice on this machine can go faster than real time")
             runner = RealtimeRunner(
                 assistant(),
-                model=place.model,
+                model=place.model(),
                 config={"model_settings": speech_settings(voice=options.voice)},
             )
             config = {**place.config, "playback_tracker": tracker}

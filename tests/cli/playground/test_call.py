@@ -1,0 +1,158 @@
+"""A page's call over the local server in memory and virtual time; the page is two channels."""
+
+import msgspec.json
+import pytest
+import trio
+
+from trio_realtime.cli.assistant import Place
+from trio_realtime.cli.playground.call import Call
+from trio_realtime.server import CloseWith, LocalServer, RejectHandshake, RulesEngine, silence, synthesize
+
+
+class Page:
+    def __init__(self, server):
+        self.server = server
+        self.messages = []
+        self.audio = []
+        self._out, self._in = trio.open_memory_channel(1000)
+        self._news = trio.Event()
+        place = Place("Somewhere", server.connector, {"api_key": "sk-secret"}, local=True)
+        self.call = Call(place, self._take, self._give)
+
+    async def _take(self, message):
+        await trio.lowlevel.checkpoint()
+        if isinstance(message, str):
+            assert "sk-secret" not in message
+            self.messages.append(msgspec.json.decode(message))
+        else:
+            self.audio.append(message)
+        self._news.set()
+        self._news = trio.Event()
+
+    async def _give(self):
+        return await self._in.receive()
+
+    async def send(self, type, **fields):
+        await self._out.send(msgspec.json.encode({"type": type, **fields}).decode())
+
+    async def raw(self, message):
+        await self._out.send(message)
+
+    async def until(self, type, **fields):
+        """Wait for a message with these fields."""
+        with trio.fail_after(60):
+            while True:
+                for message in self.messages:
+                    if message.items() >= {"type": type, **fields}.items():
+                        return message
+                await self._news.wait()
+
+    def of(self, type):
+        return [message for message in self.messages if message["type"] == type]
+
+
+@pytest.fixture
+async def page(autojump_clock, nursery):
+    page = Page(LocalServer(RulesEngine(transcripts=["What is the weather in Oslo?", "Stop"])))
+    nursery.start_soon(page.call.run)
+    await page.until("connection", status="connected")
+    return page
+
+
+async def test_a_typed_turn(autojump_clock, page):
+    assert page.messages[0] == {"at": 0.0, "type": "place", "words": "Somewhere", "local": True}
+    await page.send("say", text=" Say hello there ")
+    await page.until("agent_end", status="completed")
+    await trio.sleep(0.2)
+    assert page.of("transcript")[-1]["text"] == "hello there"
+    assert page.of("history")[-1]["items"][-1]["text"] == "hello there"
+    assert page.audio[0][0] > 0
+    (latency,) = page.of("latency")
+    assert latency["kind"] == "typed"
+    assert latency["ms"] >= 0
+    assert all(message["at"] >= 0 for message in page.messages)
+
+
+async def test_a_spoken_turn_with_a_tool(autojump_clock, page):
+    audio = synthesize("a" * 10) + silence(1)
+    for start in range(0, len(audio), 1920):
+        await page.raw(audio[start : start + 1920])
+    end = await page.until("tool_end", name="get_weather")
+    assert end["output"] == "It is cloudy in Oslo."
+    await page.until("latency", kind="spoken")
+    assert page.of("user_speech_started")
+    assert page.of("user_speech_stopped")
+
+
+@pytest.mark.parametrize(("verb", "output"), [("approve", "A table for 2 is booked."), ("reject", "The user said no.")])
+async def test_a_person_decides(autojump_clock, page, verb, output):
+    await page.send("say", text="Book a table for 2 people")
+    asked = await page.until("tool_approval_required", name="book_table")
+    await trio.sleep(5)
+    await page.send(verb, call_id=asked["call_id"])
+    assert (await page.until("tool_end"))["output"] == output
+    latency = await page.until("latency")
+    assert latency["ms"] < 1000
+
+
+async def test_what_was_played_decides_what_was_heard(autojump_clock, page):
+    await page.send("say", text="Say one two three four five six seven eight nine ten")
+    item_id = (await page.until("transcript", final=True))["item_id"]
+    await page.send("played", item_id=item_id, content_index=0, ms=1000)
+    await trio.sleep(0.1)
+    await page.send("interrupt")
+    await page.until("audio_interrupted", item_id=item_id)
+    await trio.sleep(0.5)
+    (item,) = [item for item in page.of("history")[-1]["items"] if item["id"] == item_id]
+    assert item["text"].startswith("one two three")
+    assert "five" not in item["text"]
+
+
+async def test_the_raw_wire_is_shown_on_demand(autojump_clock, page):
+    await page.send("say", text="Say hello")
+    await page.until("agent_end")
+    assert page.of("raw") == []
+    await page.send("raw", on=True)
+    await page.until("raw", event="session.update", direction="sent")
+    await page.until("raw", event="session.created", direction="received")
+    await page.send("raw", on=False)
+    await trio.sleep(0.5)
+    before = len(page.of("raw"))
+    await page.send("say", text="Say bye")
+    await page.until("transcript", text="bye", final=True)
+    assert len(page.of("raw")) == before
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{",
+        "[]",
+        '{"type": "dance"}',
+        '{"type": "played", "ms": -1}',
+        '{"type": "played", "ms": "x"}',
+        b"odd",
+    ],
+)
+async def test_nonsense_is_answered_and_the_call_goes_on(autojump_clock, page, message):
+    await page.raw(message)
+    await page.until("error")
+    await page.send("say", text="")
+    await page.send("say", text="Say hello")
+    await page.until("agent_end", status="completed")
+
+
+async def test_the_page_that_goes_ends_the_session(autojump_clock, page):
+    await page.raw(None)
+    await page.until("ended", reason="")
+    await page.server.connections[0].wait_closed()
+
+
+@pytest.mark.parametrize("fault", [CloseWith(4000, "enough", event="response.created"), RejectHandshake(401)])
+async def test_what_ends_the_session_is_told(autojump_clock, fault):
+    page = Page(LocalServer(faults=[fault]))
+    await page.send("say", text="hello")
+    with trio.fail_after(300):
+        await page.call.run()
+    assert page.messages[-1]["type"] == "ended"
+    assert page.messages[-1]["reason"]
