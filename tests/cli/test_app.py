@@ -19,7 +19,7 @@ RUNNER = CliRunner()
 def test_help(arguments):
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 0
-    for command in ("demo", "chat", "talk", "serve"):
+    for command in ("demo", "chat", "talk", "playground", "serve"):
         assert command in result.output
 
 
