@@ -113,8 +113,15 @@ async def test_a_message_over_the_limit_ends_with_1009(where, autojump_clock):
     assert caught.value.code == 1009
 
 
-@pytest.mark.parametrize("event", ["session.created", "session.updated"])
-@pytest.mark.parametrize("fault", [Drop, CloseWith])
+@pytest.mark.parametrize(
+    ("fault", "event"),
+    [
+        pytest.param(Drop, "session.created", marks=pytest.mark.wire_in_memory),
+        (Drop, "session.updated"),
+        (CloseWith, "session.created"),
+        (CloseWith, "session.updated"),
+    ],
+)
 async def test_a_close_while_connecting(event, fault, autojump_clock):
     with pytest.raises(RealtimeConnectionError) as caught:
         async with talk(faults=[fault(event=event)]):
@@ -172,6 +179,7 @@ async def test_a_server_that_falls_silent_before_it_confirms(autojump_clock):
     assert trio.current_time() <= 20
 
 
+@pytest.mark.wire_in_memory
 async def test_a_server_that_stops_reading(autojump_clock):
     """Audio waits while the socket stalls, a stall that lasts is the end, and leaving does not hang."""
     wires: list[MemoryWire] = []

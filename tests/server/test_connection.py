@@ -4,6 +4,7 @@ import json
 
 import pytest
 import trio
+import trio.testing
 
 from tests.server.helpers import connected, types, update, user_message, valid_server_event
 from trio_realtime.errors import RealtimeConnectionError
@@ -220,6 +221,7 @@ async def test_the_idle_timeout_speaks_up(autojump_clock):
         assert done["response"]["output"][0]["content"][0]["transcript"] == "Are you still there?"
 
 
+@pytest.mark.wire_in_memory
 async def test_a_client_that_does_not_read_holds_its_session_back(autojump_clock):
     server = LocalServer(ScriptEngine(["word " * 2000]), pace=None, max_queued_events=10)
     async with connected(server, send_timeout=None) as client:
@@ -234,6 +236,7 @@ async def test_a_client_that_does_not_read_holds_its_session_back(autojump_clock
         assert done["response"]["status"] == "completed"
 
 
+@pytest.mark.wire_in_memory
 async def test_a_client_that_never_reads_is_given_up(autojump_clock):
     server = LocalServer(ScriptEngine(["word " * 2000]), pace=None)
     async with connected(server, send_timeout=10) as client:
@@ -257,6 +260,7 @@ async def test_what_the_client_sent_can_be_looked_at(autojump_clock):
         assert connection.received_types() == ["session.update"]
         assert connection.received_types(audio=True) == ["input_audio_buffer.append"] * 2 + ["session.update"]
         await client.until("session.updated")
+        await trio.testing.wait_all_tasks_blocked()
         assert connection.events_sent == 2
     await connection.wait_closed()
     assert (connection.close_code, repr(connection)) == (1000, "<ServerConnection 1 closed>")
@@ -320,6 +324,7 @@ async def test_a_connection_can_be_dropped_by_hand(autojump_clock):
     await server.connections[0].drop(reset=True)
 
 
+@pytest.mark.wire_in_memory
 async def test_a_binary_frame_of_the_client_is_an_error(autojump_clock):
     async with connected(LocalServer()) as client:
         await client.wire.send_binary(b"\x00")
@@ -329,7 +334,7 @@ async def test_a_binary_frame_of_the_client_is_an_error(autojump_clock):
 # Faults
 
 
-@pytest.mark.parametrize("after", range(6))
+@pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.wire_in_memory), *range(1, 6)])
 async def test_the_connection_is_cut_after_the_nth_event(autojump_clock, after):
     server = LocalServer(ScriptEngine(["Hello."]), faults=[Drop(after=after)])
     async with connected(server) as client:

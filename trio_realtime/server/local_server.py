@@ -255,3 +255,8 @@ def _cut_stream(stream: trio.abc.Stream, reset: bool) -> None:
         if reset:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         stream.socket.close()
+        return
+    for half in {getattr(stream, "send_stream", stream), getattr(stream, "receive_stream", stream)}:
+        close = getattr(half, "close", None)  # streams in memory have it; what has not is closed behind its last words
+        if close is not None:
+            close()
