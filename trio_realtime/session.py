@@ -158,7 +158,7 @@ class RealtimeSession(Generic[TContext]):
             structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config"),
             structure({} if run_config is None else run_config, RealtimeRunConfig, name="config"),
         )
-        self._events = self._hub.stream(None)
+        self._events = self._hub.stream(None, selects=False)
         self._live = LiveModel(self._hub)
         self._lifespan: AbstractAsyncContextManager[None] | None = None
         if has_limits(self._hub.run_config.limits):
@@ -210,7 +210,9 @@ class RealtimeSession(Generic[TContext]):
     def events(self, *types: type[Any]) -> EventStream[Any]:
         """Make another reader, which sees every event of the given classes from now on (all without any).
 
-        Readers are independent of each other. One that nobody iterates keeps the newest events within the bounds.
+        Readers are independent of each other. One that nobody iterates keeps the newest events within the bounds. Of
+        audio, transcripts, history and raw events, which are most of all, those that no reader has selected are not
+        built; that the session itself can be read later does not count.
 
         Raises:
             UserTypeError: something that is not an event class.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 import trio
 
-from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
+from trio_realtime.core.delivery import EventBuffer, Hold, Overflow, Unbuilt
 from trio_realtime.errors import InputGuardrailTripwireTriggered, ServerError
 from trio_realtime.events import (
     RealtimeAgentEndEvent,
@@ -252,8 +252,8 @@ class _TurnBuffer(EventBuffer):
         super().__init__(hub.run_config.delivery, _EVENTS)
         self._turn = turn
 
-    def put(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
-        if not self._turn.takes(event):
+    def put(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
+        if isinstance(event, Unbuilt) or not self._turn.takes(event):
             return None
         full = super().put(event, size, audio_ms)
         self._look(event)

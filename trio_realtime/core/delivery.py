@@ -7,20 +7,42 @@ keeps what comes after it back until it is released (the last check of a turn's 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from trio_realtime.config import DeliverySettings
 from trio_realtime.events import RealtimeAudio, RealtimeSessionEvent
 
-__all__ = ["BufferStatistics", "EventBuffer", "Hold", "Overflow"]
+__all__ = ["BufferStatistics", "EventBuffer", "Hold", "Overflow", "Unbuilt"]
 
 Overflow: TypeAlias = Literal["audio", "control"]
 """What there is too much of."""
 
 _EVENT_BYTES = 512  # an event without its payload, with its place in the buffer: measured, rounded up
+
+
+@attrs.frozen(eq=False)
+class Unbuilt:
+    """An event that nobody has selected: what it would be built of, for a reader that may yet be begun.
+
+    Attributes:
+        kind: the class of the event.
+        fields: its arguments.
+    """
+
+    kind: type[RealtimeSessionEvent]
+    fields: Mapping[str, Any]
+
+    @property
+    def response_id(self) -> str | None:
+        """The response that the event is about."""
+        return self.fields.get("response_id")
+
+    def build(self) -> RealtimeSessionEvent:
+        """Make the event."""
+        return self.kind(**self.fields)
 
 
 class Hold:
@@ -49,7 +71,7 @@ class BufferStatistics:
 class _Entry:
     """A place in the buffer; ``event`` is None once it was dropped or purged."""
 
-    event: RealtimeSessionEvent | Hold | None
+    event: RealtimeSessionEvent | Unbuilt | Hold | None
     size: int = 0
     audio_ms: float = 0.0
     is_audio: bool = False
@@ -61,11 +83,18 @@ class EventBuffer:
     Args:
         settings: the bounds and what happens beyond them.
         wanted: the event classes to keep; None for all.
+        selects: whether having it means to want its events; else that begins with reading it. Before that it holds
+            what events would be built of, where nobody else wants them.
     """
 
     def __init__(
-        self, settings: DeliverySettings, wanted: tuple[type[RealtimeSessionEvent], ...] | None = None
+        self,
+        settings: DeliverySettings,
+        wanted: tuple[type[RealtimeSessionEvent], ...] | None = None,
+        *,
+        selects: bool = True,
     ) -> None:
+        self._selects = selects
         self.settings = settings
         self.wanted = wanted
         self.begun = False
@@ -89,7 +118,11 @@ class EventBuffer:
         """Say whether this reader selects events of that class."""
         return self.wanted is None or issubclass(kind, self.wanted)
 
-    def put(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
+    def selects(self, kind: type[RealtimeSessionEvent]) -> bool:
+        """Say whether events of that class have to be built for this reader."""
+        return (self._selects or self.begun) and self.wants(kind)
+
+    def put(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
         """Append an event; say what there is too much of, after the policy has done what it may.
 
         The newest piece of audio is kept even if it is over the bounds by itself. ``"control"`` means that what may not
@@ -100,7 +133,8 @@ class EventBuffer:
             size: bytes of its payload.
             audio_ms: length of its audio.
         """
-        entry = _Entry(event, size + _EVENT_BYTES, audio_ms, isinstance(event, RealtimeAudio))
+        kind = event.kind if isinstance(event, Unbuilt) else type(event)
+        entry = _Entry(event, size + _EVENT_BYTES, audio_ms, kind is RealtimeAudio)
         self._entries.append(entry)
         self._count(entry.size)
         if entry.is_audio:
@@ -162,7 +196,7 @@ class EventBuffer:
                 if entry.is_audio:
                     self._audio.popleft()
                 self._forget(entry)
-                return event
+                return event.build() if isinstance(event, Unbuilt) else event
         return None
 
     def purge_audio(self, response_id: str | None) -> None:

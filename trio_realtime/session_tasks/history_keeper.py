@@ -116,8 +116,9 @@ class HistoryKeeper:
         self, role: Any, event: Any, delta: str, text: str | GrowingText, *, final: bool = False, error: Any = None
     ) -> None:
         hub = self._hub
-        words = RealtimeTranscript(
-            info=hub.info,
+        hub.offer(
+            RealtimeTranscript,
+            len(text) if final else len(delta),
             role=role,
             item_id=event.item_id,
             delta=delta,
@@ -128,16 +129,15 @@ class HistoryKeeper:
             response_id=getattr(event, "response_id", None),
             received_at=event.received_at,
         )
-        hub.publish(words, len(text) if final else len(delta))
 
     def _history_updated(self, received_at: float | None) -> None:
         history = self._hub.conversation.snapshot()
-        self._hub.publish(RealtimeHistoryUpdated(info=self._hub.info, history=history, received_at=received_at))
+        self._hub.offer(RealtimeHistoryUpdated, history=history, received_at=received_at)
 
     def _history_added(self, item_id: str, received_at: float | None) -> None:
         item = self._hub.conversation.get(item_id)
         if item is not None:
-            self._hub.publish(RealtimeHistoryAdded(info=self._hub.info, item=item, received_at=received_at))
+            self._hub.offer(RealtimeHistoryAdded, item=item, received_at=received_at)
 
     def _add_words(self, event: Any, kind: PartKind, delta: str) -> GrowingText:
         """Add words to the history, and give all of their part; words may come before their item."""

@@ -15,7 +15,7 @@ from trio_realtime.audio import PCM16, RealtimePlaybackTracker
 from trio_realtime.config import RealtimeModelConfig, RealtimeRunConfig
 from trio_realtime.context import RunContextWrapper
 from trio_realtime.core.conversation import Conversation
-from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
+from trio_realtime.core.delivery import EventBuffer, Hold, Overflow, Unbuilt
 from trio_realtime.core.gate import TranscriptGate
 from trio_realtime.core.latencies import Latencies
 from trio_realtime.core.playback import Playback
@@ -147,9 +147,14 @@ class SessionHub:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def stream(self, types: tuple[type[Any], ...] | None) -> EventStream[Any]:
-        """Make a reader that sees everything of its selection from now on."""
-        return self.stream_over(EventBuffer(self.run_config.delivery, types))
+    def stream(self, types: tuple[type[Any], ...] | None, *, selects: bool = True) -> EventStream[Any]:
+        """Make a reader that sees everything of its selection from now on.
+
+        Args:
+            types: the event classes; None for all.
+            selects: events are built for it although nobody has begun to read it.
+        """
+        return self.stream_over(EventBuffer(self.run_config.delivery, types, selects=selects))
 
     def stream_over(self, buffer: EventBuffer) -> EventStream[Any]:
         """Make a reader of what a buffer takes."""
@@ -186,7 +191,20 @@ class SessionHub:
     def _seen(self) -> None:
         self.failure_seen = True
 
-    def publish(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> None:
+    def offer(self, kind: type[RealtimeSessionEvent], /, size: int = 0, audio_ms: float = 0.0, **fields: Any) -> None:
+        """Give an event to the application, and build it only if somebody has selected its class.
+
+        Args:
+            kind: the class of the event.
+            size, audio_ms: as for :meth:`publish`.
+            fields: its arguments but for ``info``.
+        """
+        if self.delivery.selects(kind):
+            self.publish(kind(info=self.info, **fields), size, audio_ms)
+        else:
+            self.publish(Unbuilt(kind, {"info": self.info, **fields}), size, audio_ms)
+
+    def publish(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> None:
         """Give an event to the application; a reader that has too much of it may end the session."""
         self.events_published += 1
         overflow = self.delivery.publish(event, size, audio_ms)

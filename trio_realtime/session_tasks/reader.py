@@ -131,8 +131,7 @@ class ModelEventHandler:
             return
         try:
             if self._raw and not isinstance(event, RealtimeModelFollowUpEvent):
-                raw = RealtimeRawModelEvent(info=hub.info, data=event, received_at=event.received_at)
-                hub.publish(raw, _raw_size(event))
+                hub.offer(RealtimeRawModelEvent, _raw_size(event), data=event, received_at=event.received_at)
             handler = self._table.get(type(event))
             if handler is not None:
                 handler(event)
@@ -153,17 +152,15 @@ class ModelEventHandler:
             hub.guardrails.hold(event.response_id)
         size = len(event.data)
         length = hub.playback.received(event.response_id, event.item_id, event.content_index, size)
-        hub.publish(
-            RealtimeAudio(
-                info=hub.info,
-                audio=event,
-                item_id=event.item_id,
-                content_index=event.content_index,
-                response_id=event.response_id,
-                received_at=event.received_at,
-            ),
+        hub.offer(
+            RealtimeAudio,
             size,
             length,
+            audio=event,
+            item_id=event.item_id,
+            content_index=event.content_index,
+            response_id=event.response_id,
+            received_at=event.received_at,
         )
 
     def _audio_done(self, event: RealtimeModelAudioDoneEvent) -> None:

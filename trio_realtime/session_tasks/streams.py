@@ -9,7 +9,7 @@ from weakref import ref
 import attrs
 import trio
 
-from trio_realtime.core.delivery import EventBuffer, Hold, Overflow
+from trio_realtime.core.delivery import EventBuffer, Hold, Overflow, Unbuilt
 from trio_realtime.events import RealtimeAudio, RealtimeSessionEvent
 
 __all__ = ["Delivery", "EventStream"]
@@ -33,6 +33,7 @@ class EventStream(Generic[EventT_co]):
         self._buffer = buffer
         self._given = given
         self._failed = failed
+        self.on_begin: Callable[[], None] = lambda: None
         self._waiting = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
         self._burst = 0
@@ -50,7 +51,9 @@ class EventStream(Generic[EventT_co]):
             StopAsyncIteration: the session has ended.
             Exception: what the session failed with; once.
         """
-        self._buffer.begun = True
+        if not self._buffer.begun:
+            self._buffer.begun = True
+            self.on_begin()
         self._burst += 1
         if self._burst >= _BURST:
             self._burst = 0
@@ -122,16 +125,23 @@ class Delivery:
     def __init__(self) -> None:
         self._streams: list[ref[EventStream[Any]]] = []
         self._holds: list[Hold] = []
+        self._selected: dict[type[RealtimeSessionEvent], bool] = {}
         self._ended = False
         self._failure: BaseException | None = None
 
     def add(self, stream: EventStream[Any]) -> None:
         """Begin to feed a reader."""
-        self._streams.append(ref(stream, self._streams.remove))
+        self._streams.append(ref(stream, self._gone))
+        stream.on_begin = self._selected.clear
+        self._selected.clear()
         for hold in self._holds:
             stream.buffer.hold(hold)  # what is kept from others is kept from the new one
         if self._ended:
             stream.finish(self._failure)
+
+    def _gone(self, reference: ref[EventStream[Any]]) -> None:
+        self._streams.remove(reference)
+        self._selected.clear()
 
     @property
     def streams(self) -> tuple[EventStream[Any], ...]:
@@ -139,18 +149,22 @@ class Delivery:
         # a tuple first: a reader that goes meanwhile changes the list
         return tuple(stream for reference in tuple(self._streams) if (stream := reference()) is not None)
 
-    def wants(self, kind: type[RealtimeSessionEvent]) -> bool:
-        """Say whether any reader selects events of that class."""
-        return any(stream.buffer.wants(kind) for stream in self.streams)
+    def selects(self, kind: type[RealtimeSessionEvent]) -> bool:
+        """Say whether events of that class have to be built: whether there is a reader that selects them."""
+        selected = self._selected.get(kind)
+        if selected is None:
+            selected = self._selected[kind] = any(stream.buffer.selects(kind) for stream in self.streams)
+        return selected
 
-    def publish(self, event: RealtimeSessionEvent, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
-        """Give an event to every reader that selects it; say what one of them has too much of."""
+    def publish(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
+        """Give an event to every reader that wants it; say what one of them has too much of."""
         overflow: Overflow | None = None
         if self._ended:
             return None
+        kind = event.kind if isinstance(event, Unbuilt) else type(event)
         for reference in tuple(self._streams):  # as the property, without its cost: this is done for every event
             stream = reference()
-            if stream is not None and stream.buffer.wants(type(event)):
+            if stream is not None and stream.buffer.wants(kind):
                 full = stream.buffer.put(event, size, audio_ms)
                 if full is not None and overflow != "control":
                     overflow = full
