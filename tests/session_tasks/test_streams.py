@@ -9,10 +9,20 @@ import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
 from tests.session_tasks.support import FakeModel, audio, drain, kinds, make, scripted, scripted_session
-from trio_realtime import RealtimeAudio, RealtimeConnectionEvent, RealtimeDtmf, UserError, UserTypeError
+from trio_realtime import (
+    RealtimeAudio,
+    RealtimeConnectionEvent,
+    RealtimeDtmf,
+    RealtimeHistoryAdded,
+    RealtimeHistoryUpdated,
+    RealtimeRawModelEvent,
+    RealtimeTranscript,
+    UserError,
+    UserTypeError,
+)
 from trio_realtime import model_events as m
 from trio_realtime.config import DeliverySettings
-from trio_realtime.core.delivery import EventBuffer
+from trio_realtime.core.delivery import EventBuffer, Unbuilt
 from trio_realtime.session_tasks.streams import EventStream
 
 
@@ -144,15 +154,71 @@ async def test_a_reader_that_is_let_go_is_forgotten(autojump_clock: Any) -> None
         assert len(session._hub.delivery.streams) == 1
 
 
-async def test_wants(autojump_clock: Any) -> None:
-    session = await make(scripted())
-    delivery = session._hub.delivery
-    assert delivery.wants(RealtimeAudio)
-    session._events.buffer.wanted = (RealtimeDtmf,)
-    assert not delivery.wants(RealtimeAudio)
-    keys = session.events(RealtimeAudio)
-    assert delivery.wants(RealtimeAudio)
-    del keys
+async def test_what_nobody_selected_is_not_built(autojump_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of audio, words, history and raw events; until the session itself is read, which then gives everything."""
+    built: list[type[Any]] = []
+    real = Unbuilt.build
+
+    def build(unbuilt: Unbuilt) -> Any:
+        built.append(unbuilt.kind)
+        return real(unbuilt)
+
+    monkeypatch.setattr(Unbuilt, "build", build)
+    async with scripted_session(raw_events=True) as (session, model):
+        keys = session.events(RealtimeDtmf)
+        hub = session._hub
+        most = (RealtimeAudio, RealtimeTranscript, RealtimeHistoryAdded, RealtimeHistoryUpdated, RealtimeRawModelEvent)
+        assert [hub.delivery.selects(kind) for kind in (*most, RealtimeDtmf)] == [False] * 5 + [True]
+
+        words = m.RealtimeModelTranscriptDeltaEvent(item_id="item_1", delta="Hi", response_id="resp_1")
+        await model.emit(audio(100), words)
+        await model.emit(dtmf(5))
+        assert (await anext(keys)).type == "dtmf"
+        assert built == []
+        assert session.statistics().buffered_ms == 100
+
+        sound = session.events(RealtimeAudio)
+        await model.emit(audio(100))
+        assert hub.delivery.selects(RealtimeAudio)
+        assert built == []
+        first = await anext(sound)
+
+        own = aiter(session)
+        types = [(await anext(own)).type for _ in range(len(session._events.buffer))]
+        assert types.count("audio") == 2
+        assert types.count("raw_model_event") == 4
+        assert {"transcript", "history_added", "dtmf"} < set(types)
+        assert built.count(RealtimeAudio) == 1, "the second was built for the other reader, and is the same"
+        assert built.count(RealtimeTranscript) == 1
+        assert isinstance(first, RealtimeAudio)
+        assert all(hub.delivery.selects(kind) for kind in most), "the session is read"
+
+        built.clear()
+        await model.emit(audio(100), words)
+        assert (await anext(own)).type == "raw_model_event"
+        assert (await anext(own)).type == "audio"
+        assert built == []
+
+
+async def test_a_reader_that_is_gone_selects_nothing(autojump_clock: Any) -> None:
+    async with scripted_session() as (session, _):
+        delivery = session._hub.delivery
+        sound = session.events(RealtimeAudio)
+        assert delivery.selects(RealtimeAudio)
+        del sound
+        gc.collect()
+        assert not delivery.selects(RealtimeAudio)
+
+
+async def test_what_was_not_built_can_be_purged(autojump_clock: Any) -> None:
+    """An interruption takes audio away that nobody had built, of its response only."""
+    async with scripted_session() as (session, model):
+        await model.emit(audio(100))
+        assert session.statistics().buffered_ms == 100
+        session._hub.delivery.purge_audio("another")
+        assert session.statistics().buffered_ms == 100
+        session._hub.delivery.purge_audio(audio(100).response_id)
+        assert session.statistics().buffered_ms == 0
 
 
 async def test_audio_is_counted_as_given_once(autojump_clock: Any) -> None:
