@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.talk import KEY, collect, count, make_agent, of, outputs, talk
 from trio_realtime import (
     AgentsException,
     AssistantAudio,
     AssistantMessageItem,
+    AssistantText,
     HandshakeRejected,
     InputAudio,
+    InputImage,
+    InputText,
     RealtimeAgent,
     RealtimeConnectionError,
     RealtimeTimeoutError,
     RealtimeToolCallItem,
     ServerError,
+    SystemMessageItem,
     UserError,
     UserMessageItem,
     function_tool,
@@ -469,3 +477,54 @@ async def test_the_users_turn_that_was_not_answered_yet(autojump_clock: Any) -> 
         snapshot = through_json(session.snapshot())
     assert [plain(item)["role"] for item in snapshot["history"]] == ["user"]
     assert snapshot["awaits_response"]
+
+
+# -- any history ---------------------------------------------------------------------------------------------------
+
+TEXT = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+USER = st.one_of(
+    st.builds(InputText, text=TEXT),
+    st.builds(InputAudio, transcript=TEXT),
+    st.builds(InputImage, image_url=st.sampled_from([None, "data:image/png;base64,AA"]), detail=st.none()),
+)
+SAID = st.one_of(st.builds(AssistantText, text=TEXT), st.builds(AssistantAudio, transcript=TEXT))
+STATUS = st.sampled_from(["completed", "incomplete", None])
+ITEMS = st.one_of(
+    st.builds(SystemMessageItem, item_id=st.just(""), content=st.tuples(st.builds(InputText, text=TEXT))),
+    st.builds(UserMessageItem, item_id=st.just(""), status=STATUS, content=st.lists(USER, max_size=3).map(tuple)),
+    st.builds(AssistantMessageItem, item_id=st.just(""), status=STATUS, content=st.lists(SAID, max_size=3).map(tuple)),
+    st.builds(
+        RealtimeToolCallItem,
+        item_id=st.just(""),
+        name=st.sampled_from(["look", ""]),
+        arguments=st.sampled_from(["{}", ""]),
+        output=TEXT,
+    ),
+)
+
+
+def numbered(items: list[Any]) -> list[Any]:
+    return [
+        attrs.evolve(item, item_id=f"i{n}", **({"call_id": f"c{n}"} if item.type == "function_call" else {}))
+        for n, item in enumerate(items)
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ITEMS, max_size=8).map(numbered))
+def test_any_history_is_the_same_there_and_back(history: list[Any]) -> None:
+    async def main() -> None:
+        async with talk(run={"history": history}) as (session, server):
+            assert list(session.history) == history
+            told = [item_id for item_id in server_items(server) if not item_id.endswith("_out")]
+            assert told == [item.item_id for item in history if item.item_id in told]
+            before, made = server_items(server), session.snapshot()
+            new = await session.add_item("user", "last")
+            assert ids(session) == [*(item.item_id for item in history), new]
+        async with talk(run={"resume": through_json(made)}) as (session, server):
+            assert list(session.history) == history
+            assert server_items(server) == before
+            again = session.snapshot()
+            assert {**again, "seconds": 0} == {**made, "seconds": 0}
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
