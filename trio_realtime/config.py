@@ -326,14 +326,24 @@ def _share(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 @attrs.frozen(kw_only=True)
 class ReconnectPolicy:
-    """How a lost connection is made again. Accepted; reconnection itself is not built yet.
+    """How a lost connection is made again, with the whole conversation, within the same session.
+
+    A connection is lost by the close codes 1001, 1005, 1006 and 1011 to 1013, by the end of the stream, and by a
+    deadline (a silent server); 1000 is the server's orderly end and ends the session. What cannot change by waiting (a
+    key that is refused, no quota, an unknown model) ends it with that error. Before the service's time limit a new
+    connection is made while the old one still works; the change is made where no response is active or asked for,
+    nobody speaks and nothing is uncommitted.
 
     Attributes:
-        max_attempts: tries before giving up (5).
-        initial_delay, max_delay: seconds before the second try, and at most (0.5 and 8: quick, then kind to a server
-            that is coming back).
+        max_attempts: tries before giving up (5: with the delays below 7.5 seconds beside the connecting itself, and for
+            longer few callers hold the line). Connections that are lost again within ``max_delay`` seconds count as
+            tries of one loss.
+        initial_delay, max_delay: seconds before the second try, which double with each further one, and at most
+            (0.5 and 8: quick where the network only hiccuped, then kind to a server that is coming back). The first
+            try is made at once.
         jitter: share of each delay that is random, 0 to 1 (0.25: clients of one outage spread out).
-        before_expiry: seconds before the service's time limit at which a new connection is made (60).
+        before_expiry: seconds before the service's time limit from which on such a moment is waited for (60: longer
+            than most replies, so that there is one; never before half of the time is over).
     """
 
     max_attempts: int = attrs.field(default=5, validator=_positive)

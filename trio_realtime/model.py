@@ -77,6 +77,11 @@ class RealtimeConnection(ABC):
         return PCM16
 
     @property
+    def input_audio_format(self) -> AudioFormat:
+        """The format of the user's audio; sessions count its length with it."""
+        return PCM16
+
+    @property
     def expires_at(self) -> float:
         """The time on trio's clock at which the server will end the session; ``inf`` for never."""
         return inf

@@ -41,6 +41,7 @@ from trio_realtime.session_tasks.resuming import snapshot_of
 from trio_realtime.session_tasks.saving import begin_with
 from trio_realtime.session_tasks.spoken import user_message, words_of
 from trio_realtime.session_tasks.streams import EventStream
+from trio_realtime.session_tasks.supervisor import Supervisor
 from trio_realtime.snapshot import to_json
 from trio_realtime.stores.base import SessionStore
 from trio_realtime.turn import TurnScope
@@ -69,6 +70,8 @@ class SessionStatistics:
         purged_events: audio that was removed by interruptions.
         running_tools: calls that have no output yet.
         reconnects: connections made after the first.
+        left_out_items: items of the user's that a connection made later was not told of: speech without a transcript.
+        dropped_input_ms: audio of the user's that was dropped because there was no connection for too long.
         delivery: seconds from the socket to the application, of audio.
         first_audio: seconds from the end of the user's speech, as turn detection tells it, to the first audio.
         tools: seconds from a tool call to its output on its way, waiting for a person included.
@@ -85,6 +88,8 @@ class SessionStatistics:
     purged_events: int = 0
     running_tools: int = 0
     reconnects: int = 0
+    left_out_items: int = 0
+    dropped_input_ms: float = 0.0
     delivery: LatencyStatistics = attrs.Factory(LatencyStatistics)
     first_audio: LatencyStatistics = attrs.Factory(LatencyStatistics)
     tools: LatencyStatistics = attrs.Factory(LatencyStatistics)
@@ -158,6 +163,7 @@ class RealtimeSession(Generic[TContext]):
             structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config"),
             structure({} if run_config is None else run_config, RealtimeRunConfig, name="config"),
         )
+        self._hub.supervisor = Supervisor(self._hub, model)
         self._events = self._hub.stream(None, selects=False)
         self._live = LiveModel(self._hub)
         self._lifespan: AbstractAsyncContextManager[None] | None = None
@@ -312,6 +318,9 @@ class RealtimeSession(Generic[TContext]):
             dropped_ms=buffer.dropped_ms,
             purged_events=buffer.purged_events,
             running_tools=hub.ledger.running(),
+            reconnects=hub.supervisor.reconnects,
+            left_out_items=len(hub.supervisor.replayer.left_out),
+            dropped_input_ms=hub.supervisor.dropped_audio_ms,
             delivery=hub.latencies.delivery,
             first_audio=hub.latencies.first_audio,
             tools=hub.latencies.tools,

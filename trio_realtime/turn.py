@@ -250,6 +250,7 @@ class _TurnBuffer(EventBuffer):
 
     def __init__(self, hub: SessionHub, turn: RealtimeTurn) -> None:
         super().__init__(hub.run_config.delivery, _EVENTS)
+        self._hub = hub
         self._turn = turn
 
     def put(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:
@@ -270,8 +271,13 @@ class _TurnBuffer(EventBuffer):
             self._look(event)
 
     def _look(self, event: RealtimeSessionEvent) -> None:
-        if isinstance(event, RealtimeAgentEndEvent):
+        if isinstance(event, RealtimeAgentEndEvent) and not self._goes_on(event):
             self._turn.end(event)
+
+    def _goes_on(self, event: RealtimeAgentEndEvent) -> bool:
+        """Say whether the response is asked for again, because its connection was lost."""
+        response = self._hub.responses.get(event.response_id)
+        return response is not None and response.asked_again
 
 
 class TurnScope:

@@ -37,7 +37,11 @@ def test_items_until_the_server_has_them(unsettled):
     assert unsettled.created("b") == made("b")
     assert unsettled.created("b") is None
     assert left(unsettled) == [("create", "a"), ("create", "c"), ("delete", "d")]
-    assert unsettled.rest()[0].message.other_data == {"item": made("a"), "previous_item_id": "x"}
+    assert unsettled.rest()[0].message.other_data == {
+        "event_id": "event_a",
+        "item": made("a"),
+        "previous_item_id": "x",
+    }
     unsettled.refused("event_a")
     unsettled.deleted("d")
     assert left(unsettled) == [("create", "c")]

@@ -97,6 +97,10 @@ class ToolCallLedger:
         batch.ended = True
         return self._close(response_id)
 
+    def knows(self, call_id: str) -> bool:
+        """Say whether a call is run, or was."""
+        return call_id in self._seen
+
     def running(self) -> int:
         """How many calls have no answer yet."""
         return len(self._batch_of)

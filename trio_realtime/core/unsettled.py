@@ -168,7 +168,8 @@ class Unsettled:
 
     def _again(self, entry: _Audio | _Event) -> Iterator[RealtimeModelSendEvent]:
         if isinstance(entry, _Event):
-            message = RealtimeModelRawClientMessage(type=entry.type, other_data=dict(entry.fields))
+            name = {} if entry.event_id is None else {"event_id": entry.event_id}  # its sender knows the answer by it
+            message = RealtimeModelRawClientMessage(type=entry.type, other_data={**name, **entry.fields})
             yield RealtimeModelSendRawMessage(message=message)
             return
         second, gathered, size = self._format.bytes_per_second, list[bytes](), 0

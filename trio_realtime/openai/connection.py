@@ -62,6 +62,11 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         return self._protocol.output_audio_format
 
     @property
+    def input_audio_format(self) -> AudioFormat:
+        """The format of the user's audio, as the server has confirmed it."""
+        return self._protocol.input_audio_format
+
+    @property
     def expires_at(self) -> float:
         """The time on trio's clock at which the server will end the session.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from trio_realtime.audio import AudioFormat
+from trio_realtime.audio import PCM16, AudioFormat
 from trio_realtime.config import Timeouts
 from trio_realtime.core.responses import ResponseRequest, ResponseSequencer
 from trio_realtime.core.unsettled import Unsettled
@@ -87,6 +87,11 @@ class OpenAIProtocol:
     def output_audio_format(self) -> AudioFormat:
         """The format of the model's audio."""
         return self._state.output_format
+
+    @property
+    def input_audio_format(self) -> AudioFormat:
+        """The format of the user's audio; known only to a restorable protocol."""
+        return PCM16 if self._state.unsettled is None else self._state.unsettled.audio_format
 
     def receive(self, message: str | bytes, now: float) -> list[RealtimeModelEvent]:
         """Give what a message (``str``: text, ``bytes``: binary) means to a session. Raises nothing.

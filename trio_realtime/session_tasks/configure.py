@@ -110,7 +110,9 @@ async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentT
         initial_model_settings=settings,
         timeouts=hub.run_config.timeouts,
         raw_events=hub.run_config.raw_events,
+        restorable=hub.run_config.reconnect is not None,
     )
+    hub.supervisor.configuration.settings = settings
     return config, tools
 
 

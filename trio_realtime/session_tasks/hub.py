@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from trio_realtime.session_tasks.approvals import Approvals
     from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
     from trio_realtime.session_tasks.saving import SessionKeeper
+    from trio_realtime.session_tasks.supervisor import Supervisor
     from trio_realtime.session_tasks.tool_runner import ToolRunner
     from trio_realtime.tools import AgentTools
 
@@ -90,6 +91,7 @@ class SessionHub:
     guardrails: GuardrailRunner
     tool_runner: ToolRunner
     writer_done: trio.Event
+    supervisor: Supervisor
 
     def __init__(
         self,
@@ -293,7 +295,7 @@ class SessionHub:
             response_id=response_id,
             force_response_cancel=cancel,
             playback_only=not cancel,
-            truncations=self.heard.cut(points, stopped) if self._plays_audio() else (),
+            truncations=self.supervisor.replayer.cut(self.heard.cut(points, stopped)) if self._plays_audio() else (),
         )
 
     def purge_audio(self, response_id: str | None) -> None:
@@ -344,6 +346,7 @@ class SessionHub:
             waiter.answered.set()
         self.item_answers.fail_all(self.closed_error(failure))
         self.stop_tools()
+        self.supervisor.stop()
         self.settle_checks(trio.current_time() + (0.0 if self.leaving else self.run_config.timeouts.close))
 
     def fail(self, failure: Exception) -> None:

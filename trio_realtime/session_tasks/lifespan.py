@@ -12,7 +12,7 @@ The rules that it keeps:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, cast
@@ -26,6 +26,7 @@ from trio_realtime.model import RealtimeModel
 from trio_realtime.session_tasks.approvals import Approvals
 from trio_realtime.session_tasks.configure import connect_settings
 from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
+from trio_realtime.session_tasks.held import leaves, plain_error
 from trio_realtime.session_tasks.hub import SessionHub
 from trio_realtime.session_tasks.reader import ModelEventHandler, run_reader
 from trio_realtime.session_tasks.resuming import begin
@@ -73,6 +74,7 @@ class _Services:
             "hooks": self.hooks,
             **{name: _Service(hub, make(hub).run) for name, make in hub.watchers.items()},
             **({} if hub.keeper is None else {"store": _Service(hub, hub.keeper.run)}),
+            **({} if hub.run_config.reconnect is None else {"supervisor": _Service(hub, hub.supervisor.run)}),
         }
         for name, service in self._all.items():
             nursery.start_soon(service, name=f"realtime session: {name}")
@@ -110,6 +112,7 @@ async def close_connection(hub: SessionHub, deadline: float) -> None:
             await hub.closing.wait()
         return
     hub.closing = trio.Event()
+    hub.supervisor.stop()
     hub.outbox.finish()
     try:
         with trio.CancelScope(deadline=deadline, shield=True):
@@ -117,7 +120,7 @@ async def close_connection(hub: SessionHub, deadline: float) -> None:
                 await hub.writer_done.wait()
             await hub.connection.aclose()
     except Exception as error:  # noqa: BLE001  a custom model's own: it is raised where the block is left
-        hub.fail(_plain(error))
+        hub.fail(plain_error(error))
     finally:
         hub.closing.set()
 
@@ -132,10 +135,12 @@ async def lifespan(hub: SessionHub, model: RealtimeModel) -> AsyncGenerator[None
             config = await _prepare(hub)
             async with model.connect(config) as hub.connection:
                 await _arrive(scope)
+                hub.follow_audio_format()
                 async with trio.open_nursery() as nursery:
                     services = _start(hub, nursery)
                     try:
                         await begin(hub)
+                        hub.supervisor.begin(config)
                         with trio.CancelScope() as body:  # a limit of the session ends it, and nothing else
                             hub.cancel_body = body.cancel
                             yield
@@ -182,28 +187,9 @@ async def _arrive(scope: trio.CancelScope) -> None:
 
 def _start(hub: SessionHub, nursery: trio.Nursery) -> _Services:
     hub.status, hub.began = "connected", trio.current_time()
-    hub.follow_audio_format()
     hub.publish(RealtimeConnectionEvent(info=hub.info, status="connected"))
     hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
     return _Services(hub, nursery)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(member)
-    else:
-        yield error
-
-
-def _plain(error: Exception) -> Exception:
-    """Give the one exception behind an error of the model, whose own nursery may have put it into a group."""
-    leaves = list(_leaves(error))
-    if len(leaves) == 1 and isinstance(leaves[0], Exception):
-        return leaves[0]
-    failure = RealtimeConnectionError("the connection failed in more than one way")
-    failure.__cause__ = error
-    return failure
 
 
 def _sort_out(hub: SessionHub, error: BaseException, body_error: BaseException | None) -> None:
@@ -212,15 +198,15 @@ def _sort_out(hub: SessionHub, error: BaseException, body_error: BaseException |
     It is a cancellation, KeyboardInterrupt or its like, or an error of the model layer. The last is noted if the
     session had begun, everything else is raised, and never in a group.
     """
-    others = [leaf for leaf in _leaves(error) if not isinstance(leaf, trio.Cancelled)]
+    others = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
     if not others:
         if body_error is None:
-            raise next(_leaves(error))
+            raise next(leaves(error))
         return
     for leaf in others:
         if not isinstance(leaf, Exception):
             raise leaf
-    failure = _plain(ExceptionGroup("", [leaf for leaf in others if isinstance(leaf, Exception)]))
+    failure = plain_error(ExceptionGroup("", [leaf for leaf in others if isinstance(leaf, Exception)]))
     if isinstance(failure, RealtimeConnectionError) and failure not in others:
         failure.__cause__ = error
     if hub.status == "connecting":
@@ -249,5 +235,5 @@ def _without_cancellation(error: BaseException) -> BaseException | None:
     if isinstance(error, trio.Cancelled):
         return None
     group: Any = error
-    cancelled = any(isinstance(leaf, trio.Cancelled) for leaf in _leaves(error))
+    cancelled = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
     return cast("BaseException | None", group.split(trio.Cancelled)[1]) if cancelled else error

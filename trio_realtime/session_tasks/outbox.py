@@ -18,6 +18,7 @@ import trio
 
 from trio_realtime.errors import SessionClosed
 from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendEvent
+from trio_realtime.session_tasks.loss import outlives
 
 __all__ = ["Command", "Outbox"]
 
@@ -71,6 +72,8 @@ class Outbox:
 
     Attributes:
         send_nowait: the connection's; sends at once what it can without waiting.
+        dropped_audio: bytes of audio that were dropped because there was no connection for too long.
+        stopped_meanwhile: told of what may not wait and concerns a connection, while there is none.
     """
 
     def __init__(self) -> None:
@@ -78,6 +81,11 @@ class Outbox:
         self._urgent: deque[Command] = deque()
         self.send_nowait: Callable[[RealtimeModelSendEvent], bool] = lambda _: False
         self._audio = 0
+        self._held = False
+        self._gap = False
+        self._most = _MAX_AUDIO
+        self.dropped_audio: int = 0
+        self.stopped_meanwhile: Callable[[RealtimeModelSendEvent], None] = lambda _: None
         self._burst = 0
         self._last = -inf
         self._writer = trio.lowlevel.ParkingLot()
@@ -104,12 +112,14 @@ class Outbox:
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
         size = len(audio) + _COMMAND
-        while self._audio and self._audio + size > _MAX_AUDIO and not self._closed:
+        while self._audio and self._audio + size > self._most and not self._closed and not self._held:
             await self._room.park()
         if self._closed:
             raise self._closed_error()
         event = RealtimeModelSendAudio(audio=audio)
-        if self._writer and not self._queue and not self._urgent and self._is_apart() and self.send_nowait(event):
+        if self._held:
+            self._drop_audio(self._audio + size - self._most)
+        elif self._writer and not self._queue and not self._urgent and self._is_apart() and self.send_nowait(event):
             return
         self._audio += size
         self._put(Command(event))
@@ -182,12 +192,74 @@ class Outbox:
             self._writer.unpark()
 
     def send_first(self, event: RealtimeModelSendEvent) -> None:
-        """Put a command before all that wait. Does not wait; after the end it is dropped."""
+        """Put a command before all that wait. Does not wait; after the end it is dropped.
+
+        So is one that concerns a connection, while there is none.
+        """
         if self._closed:
+            return
+        if self._gap and not outlives(event):
+            self.stopped_meanwhile(event)
             return
         self._urgent.append(Command(event))
         if self._writer:
             self._writer.unpark()
+
+    # -- without a connection ----------------------------------------------------------------------------------------
+
+    @property
+    def waiting_audio(self) -> int:
+        """Bytes of audio that wait, with a little for each piece."""
+        return self._audio
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether anything but audio waits to be sent."""
+        return bool(self._urgent) or any(command.together for command in self._queue)
+
+    def hold(self, most_audio: int, *, gap: bool = False) -> None:
+        """Give the writer nothing until :meth:`release`. Audio is kept meanwhile, up to ``most_audio`` bytes.
+
+        Args:
+            most_audio: beyond it the oldest is dropped and counted; senders of audio do not wait.
+            gap: there is no connection: what concerns one is dropped.
+        """
+        self._held, self._most = True, most_audio
+        self._gap = self._gap or gap
+        self.send_nowait = lambda _: False
+        self._room.unpark_all()
+        self._writer.unpark_all()
+
+    def end_gap(self) -> None:
+        """There is a connection again, on which nothing of this is sent yet."""
+        self._gap = False
+
+    def release(self) -> None:
+        """Let the writer go on."""
+        self._held, self._gap, self._most = False, False, _MAX_AUDIO
+
+    def discard(self, keep: Callable[[RealtimeModelSendEvent], bool], error: Exception) -> list[RealtimeModelSendEvent]:
+        """Drop what is not to be kept, with what goes together with it; tell the senders ``error``, and give it."""
+        dropped = [command.event for command in self._urgent if not keep(command.event)]
+        self._urgent = deque(command for command in self._urgent if keep(command.event))
+        for command in tuple(self._queue):
+            if not all(keep(other.event) for other in command.together or [command]):
+                self._queue.remove(command)
+                command.taken = True
+                command.finish(error)
+                command.let_go()
+                dropped.append(command.event)
+        return dropped
+
+    def _drop_audio(self, size: int) -> None:
+        for command in tuple(self._queue) if size > 0 else ():
+            if not command.together and isinstance(command.event, RealtimeModelSendAudio):
+                self._queue.remove(command)
+                self._audio -= len(command.event.audio) + _COMMAND
+                self.dropped_audio += len(command.event.audio)
+                size -= len(command.event.audio) + _COMMAND
+                if size <= 0:
+                    return
 
     # -- the writer --------------------------------------------------------------------------------------------------
 
@@ -197,6 +269,9 @@ class Outbox:
         Raises:
             trio.EndOfChannel: nothing is left, and nothing comes any more.
         """
+        if self._held and not self._dropped:
+            await trio.lowlevel.checkpoint()
+            return None
         command = self._pop()
         if command is not None:
             self._taken = command

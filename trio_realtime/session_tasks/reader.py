@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -58,26 +58,37 @@ from trio_realtime.session_tasks.history_keeper import HistoryKeeper
 from trio_realtime.session_tasks.hosted_tools import publish_call, publish_listing
 from trio_realtime.session_tasks.hub import SessionHub
 
+if TYPE_CHECKING:
+    from trio_realtime.model import RealtimeConnection
+
 __all__ = ["ModelEventHandler", "run_reader"]
 
 
 async def run_reader(hub: SessionHub) -> None:
-    """Read the connection to its end and handle what it gives."""
+    """Read each connection to its end and handle what it gives."""
+    connection: RealtimeConnection | None = hub.connection
+    while connection is not None:
+        await _read(hub, connection)
+        connection = await hub.supervisor.next_connection(connection)
+
+
+async def _read(hub: SessionHub, connection: RealtimeConnection) -> None:
+    """Read a connection until it ends, or is not the session's any more."""
     handle, ended = hub.handle, hub.ended
 
     def take(event: RealtimeModelEvent) -> bool:
+        if hub.connection is not connection:
+            return True  # another one has taken its place: what it says concerns nobody
         handle(event)
         return hub.blocked is not None or ended.is_set()
 
     try:
-        while not ended.is_set():
-            await hub.connection.deliver(take)
+        while not ended.is_set() and hub.connection is connection:
+            await connection.deliver(take)
             if hub.blocked is not None:
                 await _wait_for_room(hub)
-    except StopAsyncIteration:
-        hub.finish(reason="the server closed the connection")
     except Exception as error:  # noqa: BLE001  the connection's last word, or a custom model's own failure
-        hub.finish(error)
+        hub.supervisor.lost(connection, error)
 
 
 async def _wait_for_room(hub: SessionHub) -> None:
@@ -195,6 +206,9 @@ class ModelEventHandler:
 
     def _turn_ended(self, event: RealtimeModelTurnEndedEvent) -> None:
         hub = self._hub
+        known = hub.responses.get(event.response_id)
+        if known is not None and known.lost and not known.active:
+            return  # it ended for the application with its connection
         response = hub.responses.end(event.response_id, hub.agent)
         response.ending = event
         hub.playback.response_ended(event.response_id)
@@ -235,6 +249,9 @@ class ModelEventHandler:
 
     def _tool_call(self, event: RealtimeModelToolCallEvent) -> None:
         self._history.call_complete(event)
+        response = self._hub.responses.get(event.response_id or "")
+        if response is not None:
+            response.called = True
         self._hub.tool_runner.submit(event)
 
     def _hosted_request(self, event: RealtimeModelMcpApprovalRequestedEvent) -> None:
@@ -317,9 +334,11 @@ class ModelEventHandler:
         self._hub.outbox.send_first(event.event)
 
     def _session_updated(self, event: RealtimeModelSessionUpdatedEvent) -> None:
+        self._hub.supervisor.configuration.confirmed(event.event_id)
         self._hub.config_answered(event.event_id, None)
 
     def _config_rejected(self, event: RealtimeModelConfigRejectedEvent) -> None:
+        self._hub.supervisor.configuration.refused(event.error.event_id)
         if not self._hub.config_answered(event.error.event_id, event.error):
             self._hub.report(event.error, event.received_at)
 

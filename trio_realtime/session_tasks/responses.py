@@ -30,6 +30,9 @@ class Response:
         silenced: none of its audio is delivered any more.
         cut: it was interrupted where somebody listens: what has not sounded by then will not be heard.
         tripped: a guardrail stopped it.
+        called: it has called a tool.
+        lost: its connection was lost before it ended.
+        asked_again: so that it is asked for again.
         items: the items of its words, in order.
         ended: set when it has ended.
         ending: how it ended.
@@ -42,6 +45,9 @@ class Response:
     silenced: bool = False
     cut: bool = False
     tripped: bool = False
+    called: bool = False
+    lost: bool = False
+    asked_again: bool = False
     items: dict[str, None] = attrs.Factory(dict[str, None])
     tools: AgentTools | None = None
     ended: trio.Event = attrs.Factory(trio.Event)
@@ -86,6 +92,10 @@ class ResponseBook:
     def active(self) -> list[Response]:
         """Give the responses that have not ended and are spoken to the user."""
         return [r for r in self._responses.values() if r.active and r.default_conversation]
+
+    def all_active(self) -> list[Response]:
+        """Give the responses that have not ended, out of band ones included."""
+        return [response for response in self._responses.values() if response.active]
 
     def is_silenced(self, response_id: str) -> bool:
         """Say whether audio of a response must not be delivered."""

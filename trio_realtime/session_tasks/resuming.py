@@ -191,10 +191,7 @@ async def begin(hub: SessionHub) -> None:
 async def _replay(hub: SessionHub) -> None:
     calls = () if hub.resumed is None else hub.resumed.calls
     replay = plan_replay(hub.conversation.snapshot(), pending={call.call_id for call in calls})
-    # an output has no item of its own in a history: what stands behind it there, stands behind its call here
-    visible = {one.item_id: one.previous_item_id for one in replay.items if one.item["type"] == "function_call_output"}
-    hub.stands_for = {visible.get(before, before): local for before, local in replay.stands_for.items()}
-    hub.replayed = replay.ids
+    hub.supervisor.replayer.plan(replay)
     if replay.items:
         await create_items(hub, [one.fields for one in replay.items], hub.run_config.timeouts.connect)
 

@@ -11,32 +11,42 @@ from trio_realtime.model_inputs import RealtimeModelSendAudio
 from trio_realtime.session_tasks.outbox import Command
 
 if TYPE_CHECKING:
+    from trio_realtime.model import RealtimeConnection
     from trio_realtime.session_tasks.hub import SessionHub
 
 __all__ = ["run_writer"]
 
 
 async def run_writer(hub: SessionHub) -> None:
-    """Send commands until the outbox is closed."""
-    connection, outbox = hub.connection, hub.outbox
+    """Send commands on one connection after another, until the outbox is closed."""
+    while (connection := await hub.supervisor.writable()) is not None:
+        if not await _write(hub, connection):
+            return
+
+
+async def _write(hub: SessionHub, connection: RealtimeConnection) -> bool:
+    """Send commands as long as the connection is the session's; False when nothing is to be sent any more."""
+    outbox, supervisor = hub.outbox, hub.supervisor
     outbox.send_nowait = connection.send_nowait
-    while True:
+    while supervisor.is_usable(connection):
         try:
             command = await outbox.next(connection.next_deadline())
         except trio.EndOfChannel:
-            return
+            return False
         for event in connection.expire(trio.current_time()):
             hub.handle(event)
         if command is None:
             continue
         if not outbox.taken(command):
-            return
+            return False
         try:
-            await _send(hub, command)
+            await _send(hub, connection, command)
         except (RealtimeConnectionError, RealtimeTimeoutError) as error:
-            command.finish(hub.closed_error(error))
-            await _wait_for_the_reader(hub, error)
-            return
+            if not supervisor.can_replace(connection):
+                command.finish(hub.closed_error(error))
+            await supervisor.heard_of(connection, error)
+            supervisor.finish_in_flight(command, error)
+            return not hub.ended.is_set()
         except AgentsException as error:
             command.finish(error)
             outbox.drop_rest(command, error)
@@ -45,23 +55,17 @@ async def run_writer(hub: SessionHub) -> None:
         except Exception as error:  # noqa: BLE001  a custom model's own: it leaves as it is
             command.finish(error)
             hub.finish(error)
-            return
+            return False
         else:
             command.finish()
         finally:
             outbox.taken(None)
+    return True
 
 
-async def _send(hub: SessionHub, command: Command) -> None:
+async def _send(hub: SessionHub, connection: RealtimeConnection, command: Command) -> None:
     """Send a command; audio together with what stands behind it, in one write."""
     if not command.together and isinstance(command.event, RealtimeModelSendAudio):
-        await hub.connection.send_events([command.event, *(one.event for one in hub.outbox.more_audio())])
+        await connection.send_events([command.event, *(one.event for one in hub.outbox.more_audio())])
     else:
-        await hub.connection.send_event(command.event)
-
-
-async def _wait_for_the_reader(hub: SessionHub, error: Exception) -> None:
-    """The reader knows better how a connection ended (a close code); give it a moment to say so."""
-    with trio.move_on_after(hub.run_config.timeouts.close):
-        await hub.ended.wait()
-    hub.finish(error)
+        await connection.send_event(hub.supervisor.configuration.noted(command.event))
