@@ -91,26 +91,26 @@ async def test_an_unknown_type_is_no_error(autojump_clock):
         assert of(await collect(session, "agent_end"), "error") == []
 
 
-@pytest.mark.parametrize("where", ["memory", "socket"])
-async def test_a_message_over_the_limit_ends_with_1009(where, autojump_clock):
-    server = LocalServer(ScriptEngine([Say("Hello.")]), pace=None)
+async def say_too_much(server, model, url):
     server.fault(Inject(big_message(17 * 1024 * 1024), event="response.created"))
     with pytest.raises(RealtimeConnectionError) as caught:
-        if where == "memory":
-            model, url = OpenAIRealtimeWebSocketModel(transport=server.connector), None
-            async with await RealtimeRunner(make_agent(), model=model).run(
-                model_config={"api_key": KEY, "url": url}
-            ) as session:
-                await session.send_message("Go")
-                await collect(session, "agent_end")
-        else:
-            async with server.serve() as address:
-                async with await RealtimeRunner(make_agent()).run(
-                    model_config={"api_key": KEY, "url": address.url}
-                ) as session:
-                    await session.send_message("Go")
-                    await collect(session, "agent_end")
+        async with await RealtimeRunner(make_agent(), model=model).run(
+            model_config={"api_key": KEY, "url": url}
+        ) as session:
+            await session.send_message("Go")
+            await collect(session, "agent_end")
     assert caught.value.code == 1009
+
+
+async def test_a_message_over_the_limit_ends_with_1009(autojump_clock):
+    server = LocalServer(ScriptEngine([Say("Hello.")]), pace=None)
+    await say_too_much(server, OpenAIRealtimeWebSocketModel(transport=server.connector), None)
+
+
+async def test_a_message_over_the_limit_ends_with_1009_over_a_socket():
+    server = LocalServer(ScriptEngine([Say("Hello.")]), pace=None)
+    async with server.serve() as address:
+        await say_too_much(server, None, address.url)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,8 @@ async def test_a_server_that_stops_reading(autojump_clock):
     model = OpenAIRealtimeWebSocketModel(transport=connector)
     sent = 0
     with pytest.raises(RealtimeTimeoutError) as caught:
-        async with await RealtimeRunner(make_agent(), model=model).run(model_config={"api_key": KEY}) as session:
+        runner = RealtimeRunner(make_agent(), model=model, config={"reconnect": None})
+        async with await runner.run(model_config={"api_key": KEY}) as session:
             server.connections[0]._wire.stall()
             start = trio.current_time()
             with pytest.raises(SessionClosed):
@@ -209,7 +210,7 @@ async def test_a_server_that_stops_reading(autojump_clock):
 
 async def test_expiry_is_a_typed_end(autojump_clock):
     with pytest.raises(SessionExpired):
-        async with talk(session_seconds=30) as (session, _):
+        async with talk(session_seconds=30, config={"reconnect": None}) as (session, _):
             await collect(session, "connection", status="closed")
             async for _ in session:
                 pass

@@ -342,7 +342,9 @@ async def test_need_16_what_came_before_the_end_is_delivered_first(autojump_cloc
     events = []
     with pytest.raises(RealtimeConnectionError) as caught:
         async with talk(
-            ScriptEngine([Say("One two three.")]), faults=[CloseWith(1011, event="rate_limits.updated")]
+            ScriptEngine([Say("One two three.")]),
+            config={"reconnect": None},
+            faults=[CloseWith(1011, event="rate_limits.updated")],
         ) as (
             session,
             _,
@@ -585,7 +587,7 @@ async def test_need_32_one_runner_many_calls(autojump_clock):
 
 async def test_need_32_sending_after_a_drop_is_session_closed(autojump_clock):
     with pytest.raises(RealtimeConnectionError):
-        async with talk() as (session, server):
+        async with talk(config={"reconnect": None}) as (session, server):
             await server.drop()
             await trio.sleep(1)
             with pytest.raises(SessionClosed) as caught:
@@ -713,7 +715,7 @@ async def test_need_16_a_guardrail_that_hangs_does_not_keep_a_closed_session_ope
     async def hangs(context, agent, text):
         await trio.sleep_forever()
 
-    config = {"output_guardrails": [hangs], "guardrails_settings": {"timeout": timeout}}
+    config = {"output_guardrails": [hangs], "guardrails_settings": {"timeout": timeout}, "reconnect": None}
     async with talk(ScriptEngine([Say("Hello.")]), config=config) as (session, _):
         await session.send_message("Go")
         await trio.sleep(1)

@@ -108,7 +108,8 @@ async def _chat(url: str | None, model: str | None) -> int:
             tools=[tell_time, roll_dice, get_weather],
         )
         settings = {"output_modalities": ["text"], "turn_detection": None, "input_audio_transcription": None}
-        runner = RealtimeRunner(agent, model=OpenAIRealtimeWebSocketModel(), config={"model_settings": settings})
+        run_config = {"model_settings": settings, "reconnect": None}  # who develops a server wants to see what happens
+        runner = RealtimeRunner(agent, model=OpenAIRealtimeWebSocketModel(), config=run_config)
         async with await runner.run(model_config=config) as session:
             hint = "Say something: the time, dice, the weather. /quit or the end of input ends."
             console.print(Text(hint, style="dim"))

@@ -243,6 +243,7 @@ def _run_config(pace: Pace) -> dict[str, Any]:
             "turn_detection": {"type": "server_vad", "silence_duration_ms": 500, "interrupt_response": True},
             "input_audio_transcription": {"model": "gpt-4o-mini-transcribe"},
         },
+        "reconnect": None,  # a lost connection is a failed step
         "guardrails_settings": {"debounce_text_length": 20, "recovery": RECOVERY},
         "timeouts": {
             "connect": pace.connect_seconds,

@@ -129,6 +129,10 @@ class ResponseSequencer:
     Args:
         timeout: seconds after which a request without an answer has failed, and an active response that shows no sign
             of life no longer holds up others; None waits for ever.
+
+    Attributes:
+        given_up: requests that have failed by their deadline. To be emptied when the server says anything: as long as
+            it does not, it may be the connection that has failed.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -141,6 +145,7 @@ class ResponseSequencer:
         self._life = -inf
         self._active_out_of_band: set[str] = set()
         self._asked: dict[str, ResponseRequest] = {}
+        self.given_up: list[ResponseRequest] = []
         self._ended: deque[str] = deque(maxlen=_REMEMBERED)
         self._settled: deque[str] = deque(maxlen=_REMEMBERED)
         self._echoes: bool | None = None
@@ -341,10 +346,11 @@ class ResponseSequencer:
 
     def unfinished(self) -> list[tuple[str | None, ResponseRequest | None]]:
         """Give each active response with the request that it answers (None: turn detection's), then, with None as its
-        response, each request that has no answer and is still wanted."""
+        response, each request that has no answer and is still wanted, those of :attr:`given_up` among them."""
         active = [(response_id, self._asked.get(response_id)) for response_id in self.active_ids]
         entries = [*([self._outstanding] if self._outstanding else ()), *self._out_of_band.values(), *self._queue]
-        return [*active, *((None, entry.request) for entry in entries if not entry.unwanted)]
+        given_up = [request for request in self.given_up if not request.followed]
+        return [*active, *((None, request) for request in (*given_up, *_wanted(entries)))]
 
     def fail_all(self) -> list[RequestFailed]:
         """The connection has ended: nothing is active, and every request without an answer has failed."""
@@ -439,4 +445,11 @@ class ResponseSequencer:
 
     def _give_up(self, entry: _Entry) -> list[ResponseAction]:
         self._settled.append(entry.request.event_id)
-        return [] if entry.unwanted else [RequestFailed(entry.request, "timeout")]
+        if entry.unwanted:
+            return []
+        self.given_up.append(entry.request)
+        return [RequestFailed(entry.request, "timeout")]
+
+
+def _wanted(entries: Sequence[_Entry]) -> list[ResponseRequest]:
+    return [entry.request for entry in entries if not entry.unwanted]

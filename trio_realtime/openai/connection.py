@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
+import attrs
 import trio
 
 from trio_realtime.audio import AudioFormat
@@ -82,7 +83,10 @@ class OpenAIRealtimeConnection(RealtimeConnection):
 
     def unfinished(self) -> Unfinished:
         """See :meth:`RealtimeConnection.unfinished`."""
-        return self._left or self._protocol.unfinished()
+        left = self._protocol.unfinished()
+        if self._left is None:
+            return left
+        return attrs.evolve(left, responses=(*self._left.responses, *left.responses))  # some was sent after the end
 
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
         """Send ``event``, whole. A checkpoint.

@@ -99,6 +99,8 @@ class OpenAIProtocol:
         A message that the protocol does not allow is one error event.
         """
         raw: list[RealtimeModelEvent] = []
+        if self._state.responses.given_up:
+            self._state.responses.given_up.clear()
         try:
             data = parse(message)
             if self._raw:

@@ -61,7 +61,7 @@ class Replayer:
             elif not self._is_told(item_of(event)):
                 inputs.append(event)
         self._inputs.extendleft(reversed(inputs))
-        self._requests.extendleft(reversed(list(requests)))
+        self._requests = _one_automatic([*requests, *self._requests])
         self._items, self._hub.replayed, self._hub.stands_for = (), frozenset(), {}
         if deleted:
             history = conversation.snapshot()
@@ -198,6 +198,14 @@ def _raw(kind: type[RealtimeModelRawClientMessage], type_: str, fields: dict[str
 
 def _create(fields: dict[str, Any]) -> RealtimeModelSendRawMessage:
     return _raw(RealtimeModelRawClientMessage, "conversation.item.create", fields)
+
+
+def _one_automatic(requests: Sequence[RealtimeModelSendEvent]) -> deque[RealtimeModelSendEvent]:
+    """Keep the last of the automatic requests: one response answers all that was said."""
+    automatic = [
+        event for event in requests if isinstance(event, RealtimeModelSendRawMessage) and event.message.automatic
+    ]
+    return deque(event for event in requests if event not in automatic[:-1])
 
 
 def _deleted_id(event: RealtimeModelSendEvent) -> str | None:
