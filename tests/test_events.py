@@ -88,7 +88,10 @@ class TestEveryEvent:
         hints = typing.get_type_hints(
             cls,
             vars(events)
-            | dict.fromkeys(["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult", "InputGuardrailResult"], list),
+            | dict.fromkeys(
+                ["RealtimeAgent", "FunctionTool", "HostedMCPTool", "OutputGuardrailResult", "InputGuardrailResult"],
+                list,
+            ),
         )
         assert typing.get_args(hints["type"]) == (field.default,)
         assert sum(attrs.fields_dict(other)["type"].default == field.default for other in CLASSES) == 1

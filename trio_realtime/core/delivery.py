@@ -134,13 +134,14 @@ class EventBuffer:
             audio_ms: length of its audio.
         """
         kind = event.kind if isinstance(event, Unbuilt) else type(event)
-        entry = _Entry(event, size + _EVENT_BYTES, audio_ms, kind is RealtimeAudio)
+        is_audio, size = kind is RealtimeAudio, size + _EVENT_BYTES
+        entry = _Entry(event, size, audio_ms, is_audio)
         self._entries.append(entry)
-        self._count(entry.size)
-        if entry.is_audio:
+        self._count(size)
+        if is_audio:
             self._audio.append(entry)
             self._audio_ms += audio_ms
-            self._audio_bytes += entry.size
+            self._audio_bytes += size
         if not self.is_full():
             return None
         if not self.begun:
@@ -233,7 +234,8 @@ class EventBuffer:
 
     def _count(self, size: int) -> None:
         self._bytes += size
-        self._peak = max(self._peak, self._bytes)
+        if self._bytes > self._peak:  # noqa: PLR1730 - max() costs more, and this is done for every event
+            self._peak = self._bytes
 
     def _forget(self, entry: _Entry) -> None:
         self._bytes -= entry.size

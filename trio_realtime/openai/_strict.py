@@ -116,7 +116,7 @@ def _tuple(tp: Any) -> Hook:
 
 def _attrs_class(cls: type) -> Hook:
     attrs.resolve_types(cast("Any", cls))
-    inner = cast("Hook", cattrs.gen.make_dict_structure_fn(cls, _converter))
+    inner = _inner[cls] = cast("Hook", cattrs.gen.make_dict_structure_fn(cls, _converter))
 
     def hook(value: Any, _: Any) -> Any:
         if not _is_dict(value):
@@ -155,15 +155,17 @@ def _make_converter() -> cattrs.Converter:
     return converter
 
 
+_inner: Final[dict[type, Hook]] = {}
 _converter: Final = _make_converter()
 
 
 def hook_for(cls: type) -> Hook:
-    """Give the function ``hook(data, cls)`` that makes a ``cls`` of a dict.
+    """Give the function ``hook(data, cls)`` that makes a ``cls`` of a dict; that it is one is not checked.
 
     The function raises ValueError, TypeError or KeyError for data that does not fit; :func:`explain` then says why.
     """
-    return _converter.get_structure_hook(cls)
+    hook = _converter.get_structure_hook(cls)
+    return _inner.get(cls, hook)
 
 
 def explain(tp: Any, value: Any) -> Explanation | None:

@@ -7,7 +7,7 @@ types, unknown fields, unknown words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import pybase64
@@ -23,7 +23,7 @@ DecodedEvent: TypeAlias = ServerEvent | UnknownServerEvent
 _HOOKS: Final[dict[str, tuple[type[ServerEvent], Hook]]] = {
     type_: (cls, hook_for(cls)) for type_, cls in SERVER_EVENTS.items()
 }
-_decode_json: Final = msgspec.json.Decoder().decode
+_decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode_json: Final = msgspec.json.Encoder().encode
 _APPEND_HEAD: Final = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_TAIL: Final = b'"}'
@@ -48,14 +48,14 @@ def parse(message: str | bytes) -> dict[str, Any]:
     if not isinstance(message, str):
         raise ModelBehaviorError(f"the server sent a binary message ({len(message)} bytes)")
     try:
-        data: Any = _decode_json(message)
+        event: dict[str, Any] = _decode_json(message)
+    except msgspec.ValidationError:
+        raise ModelBehaviorError("the server sent JSON that is not an object") from None
     except (ValueError, RecursionError) as error:
         raise ModelBehaviorError(f"the server sent something that is not JSON: {error}") from None
-    if type(data) is not dict:
-        raise ModelBehaviorError("the server sent JSON that is not an object")
-    if type(cast("dict[str, Any]", data).get("type")) is not str:
+    if not isinstance(event.get("type"), str):
         raise ModelBehaviorError("the server sent an event without a type", param="type")
-    return cast("dict[str, Any]", data)
+    return event
 
 
 def structure_event(data: dict[str, Any]) -> DecodedEvent:
@@ -69,9 +69,11 @@ def structure_event(data: dict[str, Any]) -> DecodedEvent:
         return UnknownServerEvent(type=data["type"], data=data)
     cls, hook = known
     try:
-        return cast("ServerEvent", hook(data, cls))
+        event: ServerEvent = hook(data, cls)
     except (ValueError, TypeError, KeyError) as error:
         fault = error
+    else:
+        return event
     found = explain(cls, data)
     if found is None:  # pragma: no cover - both passes use the same hooks
         raise ModelBehaviorError(f"the server sent a wrong {cls.type!r} event") from fault

@@ -98,19 +98,19 @@ class OpenAIProtocol:
 
         A message that the protocol does not allow is one error event.
         """
-        raw: list[RealtimeModelEvent] = []
+        raw: RealtimeModelEvent | None = None
         if self._state.responses.given_up:
             self._state.responses.given_up.clear()
         try:
             data = parse(message)
             if self._raw:
-                raw.append(RealtimeModelRawServerEvent(received_at=now, data=data))
+                raw = RealtimeModelRawServerEvent(received_at=now, data=data)
             if self._dialect is not None:
                 data = self._dialect.from_server(data)
             events: list[RealtimeModelEvent] = self._incoming.translate(structure_event(data), now)
         except ModelBehaviorError as error:
             events = [RealtimeModelErrorEvent(received_at=now, error=error)]
-        return raw + events if raw else events
+        return events if raw is None else [raw, *events]
 
     def send(self, event: RealtimeModelSendEvent, now: float) -> Outgoing:
         """Give the frames of a model input, and the model events that it causes at once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar
 from weakref import ref
 
 import attrs
@@ -51,8 +51,9 @@ class EventStream(Generic[EventT_co]):
             StopAsyncIteration: the session has ended.
             Exception: what the session failed with; once.
         """
-        if not self._buffer.begun:
-            self._buffer.begun = True
+        buffer = self._buffer
+        if not buffer.begun:
+            buffer.begun = True
             self.on_begin()
         self._burst += 1
         if self._burst >= _BURST:
@@ -60,19 +61,23 @@ class EventStream(Generic[EventT_co]):
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-        while (event := self._buffer.pop()) is None:
-            if self._ended and not self._buffer.is_held():
+        while (event := buffer.pop()) is None:
+            if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
             await self._waiting.park()
         if self._room:
             self._room.unpark_all()
         self._seq += 1
-        first_given = event.seq == 0
-        event = _numbered(event, self._seq)
-        if first_given and isinstance(event, RealtimeAudio):
-            self._given(event, trio.current_time())  # once, however many readers there are
-        return cast("EventT_co", event)
+        if event.seq == 0:
+            object.__setattr__(event, "seq", self._seq)  # nobody has seen it yet, so for everybody it never changes
+            if isinstance(event, RealtimeAudio):
+                self._given(event, trio.current_time())  # once, however many readers there are
+        elif event.seq != self._seq:
+            event = attrs.evolve(event, seq=self._seq)
+        given: Any = event
+        result: EventT_co = given
+        return result
 
     def _end(self) -> None:
         failure, self._failure = self._failure, None
@@ -109,14 +114,6 @@ class EventStream(Generic[EventT_co]):
         """Wait until the buffer is within its bounds."""
         while self._buffer.is_full() and not self._ended:
             await self._room.park()
-
-
-def _numbered(event: RealtimeSessionEvent, seq: int) -> RealtimeSessionEvent:
-    """Number an event at delivery: in place for the first reader that gives it, else on a copy."""
-    if event.seq == 0:
-        object.__setattr__(event, "seq", seq)  # nobody has seen it yet, so for everybody it never changes
-        return event
-    return event if event.seq == seq else attrs.evolve(event, seq=seq)
 
 
 class Delivery:
