@@ -233,6 +233,7 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "hooks": same(HOOKS, None),
         "input_guardrails": [([GUARDRAIL], (GUARDRAIL,))],
         "gate_input": same(True),
+        "max_history_items": same(1, None),
         "limits": [({"max_tokens": 5}, Limits(max_tokens=5))],
         "timeouts": [({"connect": 5}, Timeouts(connect=5))],
     },

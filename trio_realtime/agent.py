@@ -78,6 +78,8 @@ class RealtimeAgent(Generic[TContext]):
         handoffs: agents, or what :func:`~trio_realtime.realtime_handoff` gives.
         output_guardrails: checks of what it says.
         hooks: callbacks about it.
+        opening_line: what it says first when the conversation is handed over to it; without one the model goes on in
+            its own words.
     """
 
     name: str
@@ -90,6 +92,7 @@ class RealtimeAgent(Generic[TContext]):
     handoffs: list[RealtimeAgent[Any] | Handoff] = attrs.field(factory=list[Any], repr=_repr_size)
     output_guardrails: list[OutputGuardrail[Any]] = attrs.field(factory=list[Any], repr=False)
     hooks: RealtimeAgentHooks[Any] | None = attrs.field(default=None, repr=False)
+    opening_line: str | None = attrs.field(default=None, repr=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """Check the types of the fields.
@@ -107,6 +110,8 @@ class RealtimeAgent(Generic[TContext]):
             value = getattr(self, field)
             if not isinstance(value, list):
                 raise UserTypeError(f"{owner}: {field} must be a list, not {type(value).__name__}")
+        if not isinstance(cast("Any", self.opening_line), str | None):
+            raise UserTypeError(f"{owner}: opening_line must be a string or None")
         if self.instructions is not None and not isinstance(self.instructions, str) and not callable(self.instructions):
             raise UserTypeError(f"{owner}: instructions must be a string, a function or None")
         if self.prompt is not None and not isinstance(cast("Any", self.prompt), Mapping):

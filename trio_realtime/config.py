@@ -524,6 +524,8 @@ class RealtimeRunConfig:
             and of the guardrails to each answer, as ``statistics().input_checks`` tells (False: no answer waits).
         limits: see there.
         timeouts: see there.
+        max_history_items: items that the local history keeps; the oldest go (None: all, since text is small; a call of
+            many hours may want a bound). The service's own context is bounded by ``truncation`` in the model settings.
     """
 
     model_settings: RealtimeSessionModelSettings = RealtimeSessionModelSettings()
@@ -541,3 +543,4 @@ class RealtimeRunConfig:
     gate_input: bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    max_history_items: int | None = attrs.field(default=None, validator=_positive)

@@ -41,7 +41,8 @@ class Handoff:
         nest_handoff_history: not available in realtime sessions; must be None.
         strict_json_schema: bring the schema into its strict form here.
         is_enabled: whether the model sees it; or a function of the context and the current agent.
-        history_filter: chooses what of the conversation the next agent is to know; kept for the session to apply.
+        history_filter: chooses what of the conversation the next agent is to know; see :func:`realtime_handoff`.
+        way_back: the next agent can hand back to the one that handed over.
     """
 
     tool_name: str
@@ -54,6 +55,7 @@ class Handoff:
     strict_json_schema: bool = True
     is_enabled: Enabled = True
     history_filter: Callable[..., Any] | None = attrs.field(default=None, kw_only=True)
+    way_back: bool = attrs.field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """Check the fields, and make the schema strict.
@@ -68,6 +70,8 @@ class Handoff:
             raise UserTypeError(f"{owner}: is_enabled must be a bool or a function, not {self.is_enabled!r}")
         if self.input_filter is not None or self.nest_handoff_history is not None:
             raise UserError(f"{owner}: input_filter and nest_handoff_history are not available in realtime sessions")
+        if self.history_filter is not None and not callable(self.history_filter):
+            raise UserTypeError(f"{owner}: history_filter must be a function")
         if self.strict_json_schema:
             object.__setattr__(self, "input_json_schema", strict_schema(self.input_json_schema, owner))
 
@@ -132,6 +136,7 @@ def realtime_handoff(  # noqa: PLR0917  (the reference's signature)
     is_enabled: Enabled = True,
     *,
     history_filter: Callable[..., Any] | None = None,
+    way_back: bool = False,
 ) -> Handoff:
     """Describe a handoff to an agent; a bare agent in ``handoffs`` is the same with every default.
 
@@ -144,7 +149,10 @@ def realtime_handoff(  # noqa: PLR0917  (the reference's signature)
         input_type: the type of the arguments that the model must give: a class with fields. They are not coerced;
             what does not fit is a ``ModelBehaviorError``.
         is_enabled: whether the model sees it; or a function of the context and the current agent.
-        history_filter: chooses what of the conversation the next agent is to know.
+        history_filter: chooses what of the conversation the next agent is to know: gets the history, and gives the
+            items of it that stay, and texts to be added as system messages (a summary); plain or async. Messages that
+            it leaves out are deleted at the service, and from the history; tool calls stay.
+        way_back: give the next agent, as long as this handoff lasts, a handoff to the one that handed over.
 
     Returns:
         The handoff.
@@ -170,6 +178,7 @@ def realtime_handoff(  # noqa: PLR0917  (the reference's signature)
         agent_name=agent.name,
         is_enabled=is_enabled,
         history_filter=history_filter,
+        way_back=way_back,
     )
 
 

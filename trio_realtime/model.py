@@ -98,6 +98,11 @@ class RealtimeConnection(ABC):
         """
         return Unfinished()
 
+    @property
+    def responding(self) -> bool:
+        """Whether a response is active, or was asked for and has not begun."""
+        return False
+
     names_requests: bool = False
     """A response that begins names the request that it answers; else the first to begin answers the oldest."""
 

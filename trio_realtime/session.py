@@ -34,6 +34,7 @@ from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.asking import respond
 from trio_realtime.session_tasks.configure import apply_agent, apply_update
 from trio_realtime.session_tasks.editing import commit_audio, create_message, delete_item, raw_input, replace_message
+from trio_realtime.session_tasks.ending import EndAfter, Ending
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
@@ -42,8 +43,10 @@ from trio_realtime.session_tasks.saving import begin_with
 from trio_realtime.session_tasks.spoken import user_message, words_of
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.session_tasks.supervisor import Supervisor
+from trio_realtime.session_tasks.tool_scopes import tool_of
 from trio_realtime.snapshot import to_json
 from trio_realtime.stores.base import SessionStore
+from trio_realtime.tools.invoke import check_timeout
 from trio_realtime.turn import TurnScope
 from trio_realtime.usage import Usage
 
@@ -170,6 +173,8 @@ class RealtimeSession(Generic[TContext]):
         if has_limits(self._hub.run_config.limits):
             self._hub.watchers["limits"] = SessionLimits
         begin_with(self._hub, history=history, resume=resume, store=store, session_id=session_id)
+        self._hub.ending = Ending(self._hub)
+        self._hub.watchers["ending"] = lambda hub: hub.ending
         if self._hub.input_gate.on:
             self._hub.watchers["input gate"] = lambda hub: hub.input_gate
 
@@ -227,6 +232,33 @@ class RealtimeSession(Generic[TContext]):
             if not any(kind is known for known in _EVENT_CLASSES):
                 raise UserTypeError(f"events() takes event classes, not {kind!r}")
         return self._hub.stream(types or None)
+
+    async def end(self, after: EndAfter = "turn", *, timeout: float | None = 30.0) -> None:  # noqa: ASYNC109  (a policy)
+        """End the session when the agent has finished. Returns when it has ended: iteration ends by itself.
+
+        Called by a tool, it only notes the ending and returns: the tool completes, its reply is spoken, then the
+        session leaves. A checkpoint. When cancelled, the session ends all the same.
+
+        Args:
+            after: ``"now"``, as :meth:`close`; ``"turn"``, when no response goes on or is asked for and no tool runs
+                (at once, if there is nothing); ``"playback"``, when the listener has heard it too, by the playback
+                tracker, else by the clock.
+            timeout: seconds after which it ends in any case (30: a goodbye, and a tool before it); None for never.
+
+        Raises:
+            UserError: an argument is at fault, or the session was not entered.
+            SessionClosed: the session has ended already.
+        """
+        hub = self._hub
+        _require_entered(hub)
+        if after not in get_args(EndAfter):
+            raise UserError(f"after must be 'now', 'turn' or 'playback', not {after!r}")
+        check_timeout(timeout)
+        hub.ending.want(after, timeout)
+        if tool_of.get() is hub:
+            await trio.lowlevel.checkpoint()
+        else:
+            await hub.ended.wait()
 
     async def close(self) -> None:
         """End the session now: the connection is closed in an orderly way and iteration ends.
@@ -482,6 +514,28 @@ class RealtimeSession(Generic[TContext]):
         if respond:
             await self._hub.outbox.send_and_wait(raw_input("response.create"))
         return item_id
+
+    async def set_context(self, key: str, text: str | None) -> str | None:
+        """Tell the model something that takes the place of what it was told under the same key before.
+
+        A system message; nobody is asked to answer it. Returns when the server has done it. When cancelled, both the
+        new and the old text may be there until the next change of this key.
+
+        Args:
+            key: names the slot, such as ``"roster"``.
+            text: its text from now on; None for none.
+
+        Returns:
+            the new item's id.
+
+        Raises:
+            UserError: the key is empty, or the text is at fault.
+            ServerError, RealtimeTimeoutError, SessionClosed: as for :meth:`add_item`.
+        """
+        if not isinstance(cast("Any", key), str) or not key:
+            raise UserError(f"a context slot needs a key, not {key!r}")
+        _require_entered(self._hub)
+        return await self._hub.slots.put(key, text)
 
     async def delete_item(self, item_id: str) -> None:
         """Take an item out of the conversation. Returns when the server has done it and the history shows it.

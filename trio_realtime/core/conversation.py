@@ -54,6 +54,10 @@ class _Words:
     final: bool = False
 
 
+_DELETED: Final = 1024
+"""Deleted items that are remembered where the history is bounded: what comes late must not bring one back."""
+
+
 class Conversation:
     """The items of a conversation and their order."""
 
@@ -139,6 +143,18 @@ class Conversation:
         self._unfolded.discard(item_id)
         self._arrange(other.item_id for other in self._items if other.item_id != item_id)
         return True
+
+    def keep(self, most: int) -> bool:
+        """Forget the oldest items beyond ``most``, and what is known of them. Says whether there were any."""
+        oldest = [item.item_id for item in self._items[: max(len(self._items) - most, 0)]]
+        for item_id in oldest:
+            item = self._items[self._place[item_id]]
+            if isinstance(item, RealtimeToolCallItem) and item.call_id is not None:
+                self._calls.pop(item.call_id, None)
+            self.delete(item_id)
+        while len(self._deleted) > _DELETED:
+            del self._deleted[next(iter(self._deleted))]
+        return bool(oldest)
 
     def add_words(self, item_id: str, index: int, delta: str, kind: PartKind) -> GrowingText:
         """Append words to part ``index`` of an item, and give all words of that part."""

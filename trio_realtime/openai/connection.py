@@ -77,6 +77,11 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         return self._expires_at
 
     @property
+    def responding(self) -> bool:
+        """Whether a response is active, or was asked for and has not begun."""
+        return self._protocol.responding
+
+    @property
     def idle(self) -> bool:
         """See :meth:`RealtimeConnection.idle`."""
         return not self._events and self._protocol.idle

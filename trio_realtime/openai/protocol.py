@@ -134,6 +134,11 @@ class OpenAIProtocol:
         return self._state.expires_at
 
     @property
+    def responding(self) -> bool:
+        """Whether a response is active, or asked for."""
+        return bool(self._state.responses.unfinished())
+
+    @property
     def idle(self) -> bool:
         """Whether no response is active or asked for, nobody speaks, and nothing is uncommitted or unsettled."""
         state, unsettled = self._state, self._state.unsettled

@@ -19,7 +19,10 @@ from trio_realtime.session_tasks.input_gate import gated_settings
 from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_tools
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trio_realtime.agent import RealtimeAgent
+    from trio_realtime.handoffs import Handoff
 
 __all__ = [
     "agent_settings",
@@ -116,8 +119,15 @@ async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentT
     return config, tools
 
 
-async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAgent[Any]:
+async def apply_agent(
+    hub: SessionHub, agent: RealtimeAgent[Any], *, handoffs: Sequence[Handoff] = ()
+) -> RealtimeAgent[Any]:
     """Make ``agent`` the current one, once the server has confirmed its settings. Nothing changes otherwise.
+
+    Args:
+        hub: the session.
+        agent: the agent.
+        handoffs: what it can hand over to beside its own; one that it has already is left out.
 
     Returns:
         the agent that was current before.
@@ -131,6 +141,12 @@ async def apply_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> RealtimeAge
     """
     async with hub.agent_lock:
         settings, tools = await _read_agent(hub, agent)
+        names = {handoff.tool_name for handoff in tools.handoffs}
+        more = tuple(handoff for handoff in handoffs if handoff.tool_name not in names)
+        if more:
+            tools = attrs.evolve(tools, handoffs=(*tools.handoffs, *more))
+            check_names(tools.tools, tools.handoffs)
+            settings = attrs.evolve(settings, handoffs=tools.handoffs)
         await _configure(hub, settings)
         before, hub.agent, hub.tools = hub.agent, agent, tools
         hub.tool_runner.scopes.happened("handoff")

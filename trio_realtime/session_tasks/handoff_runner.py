@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from trio_realtime.agent import RealtimeAgent
 from trio_realtime.errors import ConfigRejected, ModelBehaviorError, RealtimeTimeoutError, SessionClosed, UserError
 from trio_realtime.events import RealtimeHandoffEvent
-from trio_realtime.handoffs import Handoff
+from trio_realtime.handoffs import Handoff, realtime_handoff
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.session_tasks.configure import apply_agent
+from trio_realtime.session_tasks.handoff_history import choose_history
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
@@ -24,7 +25,10 @@ async def run_handoff(hub: SessionHub, call: RealtimeModelToolCallEvent, handoff
 
     try:
         target = await handoff.on_invoke_handoff(hub.wrapper, call.arguments)
-        from_agent = await apply_agent(hub, _checked(target, handoff))
+        choice = await choose_history(hub, handoff)
+        back = (realtime_handoff(hub.agent),) if handoff.way_back else ()
+        from_agent = await apply_agent(hub, _checked(target, handoff), handoffs=back)
+        await choice.apply()
     except Exception as error:
         if isinstance(error, SessionClosed) and hub.status in {"closed", "ending"}:
             raise
@@ -34,7 +38,9 @@ async def run_handoff(hub: SessionHub, call: RealtimeModelToolCallEvent, handoff
     hub.publish(RealtimeHandoffEvent(info=hub.info, from_agent=from_agent, to_agent=target))
     hub.hooks.handoff(from_agent, target)
     text = handoff.get_transfer_message(target)
-    return Answer(text=text, value=text)
+    if target.opening_line is None:
+        return Answer(text=text, value=text)
+    return Answer(text=text, value=text, respond=False, opening=target.opening_line)
 
 
 def _checked(target: Any, handoff: Handoff) -> RealtimeAgent[Any]:

@@ -136,6 +136,9 @@ class HistoryKeeper:
 
     def _history_added(self, item_id: str, received_at: float | None) -> None:
         item = self._hub.conversation.get(item_id)
+        most = self._hub.run_config.max_history_items
+        if most is not None:
+            self._hub.conversation.keep(most)
         if item is not None:
             self._hub.offer(RealtimeHistoryAdded, item=item, received_at=received_at)
 

@@ -38,6 +38,7 @@ from trio_realtime.session_tasks.input_gate import InputGate
 from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import Response, ResponseBook
+from trio_realtime.session_tasks.slots import ContextSlots
 from trio_realtime.session_tasks.streams import Delivery, EventStream
 from trio_realtime.session_tasks.turns import TurnBook
 from trio_realtime.snapshot import SessionSnapshot
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from trio_realtime.model import RealtimeConnection
     from trio_realtime.session import RealtimeSession
     from trio_realtime.session_tasks.approvals import Approvals
+    from trio_realtime.session_tasks.ending import Ending
     from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
     from trio_realtime.session_tasks.saving import SessionKeeper
     from trio_realtime.session_tasks.supervisor import Supervisor
@@ -88,6 +90,7 @@ class SessionHub:
     connection: RealtimeConnection
     tools: AgentTools
     approvals: Approvals
+    ending: Ending
     guardrails: GuardrailRunner
     tool_runner: ToolRunner
     writer_done: trio.Event
@@ -116,6 +119,7 @@ class SessionHub:
         self.turns: TurnBook = TurnBook(self)
         self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
+        self.slots: ContextSlots = ContextSlots(self)
         self.held: HeldAudio = HeldAudio(self)
         self.input_gate: InputGate = InputGate(self)
         self.outbox: Outbox = Outbox()

@@ -191,6 +191,10 @@ class Outbox:
         if self._writer:
             self._writer.unpark()
 
+    def is_idle(self) -> bool:
+        """Say whether nothing is on its way, but for audio that was handed over."""
+        return not self._urgent and self._taken is None and not any(command.together for command in self._queue)
+
     def send_first(self, event: RealtimeModelSendEvent) -> None:
         """Put a command before all that wait. Does not wait; after the end it is dropped.
 

@@ -24,8 +24,9 @@ from trio_realtime.model_inputs import (
 )
 from trio_realtime.session_tasks.handoff_runner import run_handoff
 from trio_realtime.session_tasks.hosted_tools import HostedToolRequest, answer_request, request_of
+from trio_realtime.session_tasks.recovery import speak
 from trio_realtime.session_tasks.tool_approval import wait_for_approval
-from trio_realtime.session_tasks.tool_scopes import ToolScopes
+from trio_realtime.session_tasks.tool_scopes import ToolScopes, tool_of
 from trio_realtime.tools import (
     FunctionTool,
     ToolContext,
@@ -68,6 +69,7 @@ class Answer:
         respond: ask the model to go on.
         error: why the tool failed, if it did.
         fatal: end the session with ``error``.
+        opening: what is said next, word for word.
     """
 
     text: str
@@ -75,6 +77,7 @@ class Answer:
     respond: bool = True
     error: Exception | None = None
     fatal: bool = False
+    opening: str | None = None
 
 
 class ToolRunner:
@@ -161,6 +164,7 @@ class ToolRunner:
 
     async def _handle(self, call: ToolCall) -> None:
         hub = self._hub
+        inside = tool_of.set(hub)
         try:
             try:
                 target = await self._find(call)
@@ -174,6 +178,8 @@ class ToolRunner:
             elif isinstance(target, Handoff):
                 answer = await run_handoff(hub, call.event, target)
                 await self._send_output(call, answer)
+                if answer.opening is not None:
+                    speak(hub, answer.opening)
             else:
                 await self._answer_tool(call, target)
         except SessionClosed:
@@ -184,6 +190,7 @@ class ToolRunner:
             hub.finish(failure)
         finally:
             self.scopes.done(call.event.call_id)
+            tool_of.reset(inside)
 
     async def _find(self, call: ToolCall) -> FunctionTool | Handoff | None:
         """Give what the call names, if it is there and enabled now."""

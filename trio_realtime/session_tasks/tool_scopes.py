@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from math import inf
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
     from trio_realtime.tools import FunctionTool
 
-__all__ = ["CallScope", "Cause", "ToolScopes"]
+__all__ = ["CallScope", "Cause", "ToolScopes", "tool_of"]
 
 Cause: TypeAlias = Literal["interrupt", "handoff"]
+
+tool_of: ContextVar[SessionHub | None] = ContextVar("trio_realtime.tool_of", default=None)
+"""The session in whose tool call the code runs, if it does."""
 
 _TEXTS: dict[Cause, str] = {
     "interrupt": "The call was cancelled: the user has interrupted.",

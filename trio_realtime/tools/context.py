@@ -23,6 +23,10 @@ class ToolSession(Protocol):
         """Add a message to the conversation."""
         ...
 
+    async def end(self, after: Any = "turn", *, timeout: float | None = 30.0) -> None:  # noqa: ASYNC109
+        """End the session when the tool has completed and its reply was spoken."""
+        ...
+
 
 @attrs.define(eq=False, init=False, kw_only=True)
 class ToolContext(RunContextWrapper[TContext]):

@@ -1,0 +1,192 @@
+"""Need 17: hanging up after the goodbye has been heard."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.talk import collect, count, get_weather, kinds, make_agent, of, outputs, talk
+from trio_realtime import LocalPlaybackTracker, SessionClosed, ToolContext, ToolResult, UserError, function_tool
+from trio_realtime.server import CallTool, Pause, Say, ScriptEngine
+
+GOODBYE = "Goodbye, and thank you for calling us."  # 38 characters: about 2.4 s
+
+
+def hang_up(after, respond=True, **options):
+    @function_tool
+    async def hang_up(context: ToolContext):
+        await context.session.end(after, **options)
+        return ToolResult("The call ends after this.", respond=respond)
+
+    return hang_up
+
+
+def script():
+    return ScriptEngine([[CallTool("hang_up", {}, "c1")], Say(GOODBYE)])
+
+
+async def read(session):
+    """Everything to the end, and when it came."""
+    events, times = [], []
+    with trio.fail_after(120):
+        async for event in session:
+            events.append(event)
+            times.append(trio.current_time())
+    return events, times
+
+
+@pytest.mark.parametrize("after", ["turn", "playback"])
+async def test_need_17_a_tool_hangs_up_after_its_goodbye(after, autojump_clock):
+    async with talk(script(), agent=make_agent(tools=[hang_up(after)])) as (session, server):
+        await session.send_message("Bye")
+        events, times = await read(session)
+        end = trio.current_time()
+        assert outputs(server) == [("c1", "The call ends after this.")]
+        assert of(events, "tool_end")[0].error is None
+        assert of(events, "transcript")[-1].text == GOODBYE
+        audio = [(event, time) for event, time in zip(events, times, strict=True) if event.type == "audio"]
+        length = sum(len(event.audio.data) for event, _ in audio) / 48_000
+        assert length == pytest.approx(len(GOODBYE) / 16)
+        heard = audio[0][1] + length
+        if after == "playback":
+            assert heard <= end <= heard + 0.1
+        else:
+            assert end < heard
+        assert events[-1].type == "connection"
+        assert events[-1].status == "closed"
+        assert session.status == "closed"
+        await server.wait_closed()
+        assert server.close_code == 1000
+        assert count(server, "response.cancel") == 0
+        with pytest.raises(SessionClosed):
+            await session.end()
+
+
+async def test_need_17_the_tracker_says_when_it_was_heard(autojump_clock):
+    tracker = LocalPlaybackTracker()
+    model_config = {"playback_tracker": tracker}
+    async with talk(script(), agent=make_agent(tools=[hang_up("playback")]), model_config=model_config) as (session, _):
+        await session.send_message("Bye")
+        async with trio.open_nursery() as nursery:
+
+            async def play():
+                async for event in session:
+                    if event.type == "audio":
+                        tracker.sent(event)
+
+            nursery.start_soon(play)
+            await trio.sleep(20)
+            assert session.status == "connected"  # the loudspeaker has not begun
+            tracker.played(10_000_000)
+            await trio.sleep(0.1)
+            assert session.status == "closed"
+
+
+async def test_need_17_a_tool_whose_result_is_not_spoken(autojump_clock):
+    async with talk(script(), agent=make_agent(tools=[hang_up("playback", respond=False)])) as (session, server):
+        await session.send_message("Bye")
+        events, _ = await read(session)
+        assert count(server, "response.create") == 1
+        assert of(events, "tool_end")
+
+
+async def test_need_17_the_application_ends_after_the_turn(autojump_clock):
+    async with talk(ScriptEngine([[Say("One."), Pause(3), Say("Two.")]]), agent=make_agent()) as (session, server):
+        await session.send_message("Count")
+        await collect(session, "agent_start")
+        await session.end()
+        assert session.status == "closed"
+        events, _ = await read(session)
+        assert [event.text for event in of(events, "transcript") if event.final] == ["One.", "Two."]
+        assert of(events, "agent_end")[0].status == "completed"
+        assert server.close_code in {1000, None}
+
+
+async def test_need_17_tools_and_what_they_lead_to_belong_to_the_turn(autojump_clock):
+    engine = ScriptEngine([CallTool("get_weather", {"city": "Oslo"}, "c1"), Say("Sunny.")])
+
+    async with talk(engine, agent=make_agent(tools=[get_weather])) as (session, _):
+        await session.send_message("Weather?")
+        await session.end("turn")
+        events, _ = await read(session)
+        assert of(events, "transcript")[-1].text == "Sunny."
+
+
+@pytest.mark.parametrize("after", ["now", "turn", "playback"])
+async def test_need_17_with_nothing_running_it_leaves_at_once(after, autojump_clock):
+    async with talk() as (session, server):
+        began = trio.current_time()
+        await session.end(after)
+        assert trio.current_time() - began < 0.1
+        assert kinds((await read(session))[0])[-1] == "connection"
+        await server.wait_closed()
+        assert server.close_code == 1000
+
+
+async def test_need_17_now_is_now(autojump_clock):
+    async with talk(ScriptEngine([Say("A long story. " * 50)]), pace=1.0) as (session, _):
+        await session.send_message("Tell")
+        await collect(session, "audio")
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.end, "playback")
+            await trio.sleep(1)
+            nursery.start_soon(session.end, "now")  # the sooner wish counts
+        assert trio.current_time() - began < 1.2
+
+
+async def test_need_17_it_has_a_deadline(autojump_clock):
+    async with talk(ScriptEngine([Pause(1000)])) as (session, _):
+        await session.send_message("Think")
+        began = trio.current_time()
+        await session.end(timeout=12)
+        assert trio.current_time() - began == pytest.approx(12, abs=0.1)
+
+
+async def test_need_17_a_call_that_waits_for_a_person_is_not_waited_for(autojump_clock):
+    @function_tool(needs_approval=True)
+    async def pay(amount: int) -> str:
+        return "paid"
+
+    async with talk(ScriptEngine([CallTool("pay", {"amount": 5}, "c1")]), agent=make_agent(tools=[pay])) as (
+        session,
+        _,
+    ):
+        await session.send_message("Pay")
+        await collect(session, "tool_approval_required")
+        await trio.sleep(1)
+        began = trio.current_time()
+        await session.end()
+        assert trio.current_time() - began < 0.1
+
+
+async def test_need_17_when_cancelled_it_ends_all_the_same(autojump_clock):
+    async with talk(ScriptEngine([[Say("One."), Pause(3), Say("Two.")]])) as (session, _):
+        await session.send_message("Count")
+        await collect(session, "agent_start")
+        with trio.move_on_after(1):
+            await session.end()
+        events, _ = await read(session)
+        assert of(events, "transcript")[-1].text == "Two."
+
+
+@pytest.mark.parametrize("bad", [{"after": "never"}, {"timeout": 0}, {"timeout": "x"}])
+async def test_need_17_arguments_at_fault(bad, autojump_clock):
+    async with talk() as (session, _):
+        with pytest.raises(UserError):
+            await session.end(**bad)
+        assert session.status == "connected"
+
+
+async def test_need_17_a_plain_tool_can_end_too(autojump_clock):
+    @function_tool
+    async def hang_up(context: ToolContext):
+        await context.session.end("turn")
+        return "bye"
+
+    config = {"async_tool_calls": False}
+    async with talk(script(), agent=make_agent(tools=[hang_up]), config=config) as (session, server):
+        await session.send_message("Bye")
+        events, _ = await read(session)
+        assert of(events, "transcript")[-1].text == GOODBYE
+        assert outputs(server) == [("c1", "bye")]

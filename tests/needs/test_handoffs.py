@@ -1,0 +1,137 @@
+"""Need 30: one agent hands over to another."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.talk import collect, count, make_agent, of, outputs, talk
+from trio_realtime import RealtimeAgent, UserTypeError, realtime_handoff
+from trio_realtime.items import RealtimeToolCallItem
+from trio_realtime.server import CallTool, Say, ScriptEngine
+
+
+def updates(server):
+    return [event["session"] for event in server.received if event["type"] == "session.update"]
+
+
+def creates(server):
+    return [event.get("response", {}) for event in server.received if event["type"] == "response.create"]
+
+
+def tools_of(update):
+    return [tool["name"] for tool in update.get("tools", ())]
+
+
+BILLING = CallTool("transfer_to_billing", {}, "c1")
+
+
+async def test_need_30_the_new_agent_takes_the_floor(autojump_clock):
+    line = "Billing here, how can I help?"
+    billing = RealtimeAgent("Billing", opening_line=line)
+    async with talk(ScriptEngine([BILLING, Say(line)]), agent=make_agent(handoffs=[billing])) as (session, server):
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert [event.to_agent for event in of(events, "handoff")] == [billing]
+        assert of(events, "agent_start")[-1].agent is billing
+        assert of(events, "transcript")[-1].text == line
+        assert len(creates(server)) == 2  # the user's, and the opening line
+        assert creates(server)[-1]["instructions"].endswith(f": {line}")
+        await trio.sleep(5)
+        assert len(outputs(server)) == 1
+
+
+async def test_need_30_without_an_opening_line_the_model_goes_on(autojump_clock):
+    billing = RealtimeAgent("Billing")
+    async with talk(ScriptEngine([BILLING, Say("Yes?")]), agent=make_agent(handoffs=[billing])) as (session, server):
+        await session.send_message("Billing, please")
+        await collect(session, "agent_end", 2)
+        assert "instructions" not in creates(server)[-1]
+
+
+async def test_need_30_there_is_a_way_back(autojump_clock):
+    billing = RealtimeAgent("Billing")
+    desk = make_agent(name="Front desk", handoffs=[realtime_handoff(billing, way_back=True)])
+    back = CallTool("transfer_to_front_desk", {}, "c2")
+    async with talk(ScriptEngine([BILLING, Say("Yes?"), back, Say("Welcome back.")]), agent=desk) as (session, server):
+        await session.send_message("Billing, please")
+        await collect(session, "agent_end", 2)
+        assert session.current_agent is billing
+        assert tools_of(updates(server)[-1]) == ["transfer_to_front_desk"]
+        await session.send_message("Back, please")
+        await collect(session, "agent_end", 2)
+        assert session.current_agent is desk
+        assert tools_of(updates(server)[-1]) == ["get_weather", "transfer_to_billing"]
+        await session.update_agent(billing)
+        assert tools_of(updates(server)[-1]) == []  # only a handoff gives a way back
+
+
+async def test_need_30_a_way_back_that_is_there_already(autojump_clock):
+    billing = RealtimeAgent("Billing")
+    desk = make_agent(name="Desk", handoffs=[realtime_handoff(billing, way_back=True)])
+    billing.handoffs.append(desk)
+    async with talk(ScriptEngine([BILLING, Say("Yes?")]), agent=desk) as (session, server):
+        await session.send_message("Billing, please")
+        await collect(session, "agent_end", 2)
+        assert tools_of(updates(server)[-1]) == ["transfer_to_desk"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_need_30_the_next_agent_knows_what_the_filter_leaves(asynchronous, autojump_clock):
+    seen = []
+
+    def pick(history):
+        seen.append(tuple(history))
+        return [history[-2], "The caller asked for a refund."]
+
+    async def later(history):
+        await trio.sleep(0.1)
+        return pick(history)
+
+    handoff = realtime_handoff(RealtimeAgent("Billing"), history_filter=later if asynchronous else pick)
+    engine = ScriptEngine([Say("Hello!"), BILLING, Say("Yes?")])
+    async with talk(engine, agent=make_agent(handoffs=[handoff])) as (session, server):
+        await session.send_message("My card is 1234")
+        await collect(session, "agent_end")
+        await session.send_message("Billing, please")
+        await collect(session, "agent_end", 2)
+        assert len(seen[0]) == 4
+        kept = [item for item in session.history if not isinstance(item, RealtimeToolCallItem)]
+        assert [item.role for item in kept] == ["user", "system", "assistant"]
+        assert "1234" not in str(session.history)
+        assert count(server, "conversation.item.delete") == 2
+        assert outputs(server)[0][0] == "c1"  # the call itself stays, and is answered
+
+
+@pytest.mark.parametrize("bad", [lambda history: "all", lambda history: [5], lambda history: 1 / 0])
+async def test_need_30_a_filter_at_fault_fails_the_handoff(bad, autojump_clock):
+    handoff = realtime_handoff(RealtimeAgent("Billing"), history_filter=bad)
+    async with talk(ScriptEngine([BILLING, Say("Sorry.")]), agent=make_agent(handoffs=[handoff])) as (session, server):
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert of(events, "error")
+        assert session.current_agent.name == "Assistant"
+        assert count(server, "conversation.item.delete") == 0
+        assert "You are still in charge" in outputs(server)[0][1]
+
+
+def test_need_30_what_is_no_filter():
+    with pytest.raises(UserTypeError):
+        realtime_handoff(RealtimeAgent("Billing"), history_filter="all")
+    with pytest.raises(UserTypeError):
+        RealtimeAgent("Billing", opening_line=5)
+
+
+async def test_need_30_no_voice_and_no_format_is_sent_again_once_there_is_audio(autojump_clock):
+    config = {"model_settings": {"voice": "ash", "output_audio_format": "g711_ulaw", "input_audio_format": "g711_ulaw"}}
+    billing = RealtimeAgent("Billing", instructions="Be exact.")
+    engine = ScriptEngine([Say("Hello!"), BILLING, Say("Yes?")])
+    async with talk(engine, agent=make_agent(handoffs=[billing]), config=config) as (session, server):
+        await session.send_message("Hello")
+        await collect(session, "agent_end")
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert of(events, "handoff")
+        first, second = updates(server)
+        assert first["audio"]["output"]["voice"] == "ash"
+        assert set(second) == {"type", "instructions", "tools"}
