@@ -70,7 +70,8 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
     """One response, and what came of it. Given by :meth:`RealtimeSession.respond`, which see.
 
     It is an async iterator over the session's events of this response, from ``agent_start`` to ``agent_end``. The
-    session's own reader gives them as well.
+    session's own reader gives them as well. If the connection is lost meanwhile and made again, the response is asked
+    for again, and the turn goes on with that one after the ``agent_end`` of the first.
     """
 
     def __init__(self, hub: SessionHub, request_id: str, tools: AgentTools | None) -> None:
@@ -142,7 +143,7 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
             Exception: what the session failed with.
         """
         event = await self._stream.__anext__()
-        self._read_whole = isinstance(event, RealtimeAgentEndEvent)
+        self._read_whole = isinstance(event, RealtimeAgentEndEvent) and self._outcome is not None
         return event
 
     async def wait(self) -> None:
@@ -184,6 +185,11 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
         elif isinstance(event, RealtimeAudio) and self._timings.first_audio is None:
             self._timings = attrs.evolve(self._timings, first_audio=event.received_at)
         return True
+
+    def goes_on(self) -> bool:
+        """Say whether the response is asked for again, because its connection was lost."""
+        response = self._hub.responses.get(self._response_id or "")
+        return response is not None and response.asked_again
 
     def end(self, event: RealtimeAgentEndEvent) -> None:
         """The response has ended, and this event, which says so, is the last of the turn."""
@@ -271,13 +277,8 @@ class _TurnBuffer(EventBuffer):
             self._look(event)
 
     def _look(self, event: RealtimeSessionEvent) -> None:
-        if isinstance(event, RealtimeAgentEndEvent) and not self._goes_on(event):
+        if isinstance(event, RealtimeAgentEndEvent) and not self._turn.goes_on():
             self._turn.end(event)
-
-    def _goes_on(self, event: RealtimeAgentEndEvent) -> bool:
-        """Say whether the response is asked for again, because its connection was lost."""
-        response = self._hub.responses.get(event.response_id)
-        return response is not None and response.asked_again
 
 
 class TurnScope:

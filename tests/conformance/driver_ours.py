@@ -105,7 +105,9 @@ class OursDriver:
             self._cast = Cast(LIB, scenario)
             log = self._cast.log
             model = LIB.OpenAIRealtimeWebSocketModel(transport=functools.partial(self._connect, port))
-            runner = LIB.RealtimeRunner(self._cast.first, model=model, config={"reconnect": None, **self._cast.run_config})
+            runner = LIB.RealtimeRunner(
+                self._cast.first, model=model, config={"reconnect": None, **self._cast.run_config}
+            )
             run = await runner.run(context=self._cast.context, model_config=self._cast.model_config)
             async with run as self._session:
                 self._cast.session = self._session

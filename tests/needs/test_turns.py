@@ -7,6 +7,7 @@ import trio
 
 from tests.talk import collect, count, get_weather, kinds, of, outputs, talk
 from trio_realtime import (
+    OpenAIRealtimeWebSocketModel,
     RealtimeAgent,
     RealtimeRunner,
     RealtimeTimeoutError,
@@ -19,6 +20,7 @@ from trio_realtime.server import (
     CallTool,
     Fail,
     Incomplete,
+    LocalServer,
     RaceResponse,
     Refuse,
     Say,
@@ -362,3 +364,44 @@ async def test_need_22_the_agent_speaks_first(autojump_clock):
             assert await turn.text() == "Welcome!"
         assert [item.role for item in session.history] == ["assistant"]
         assert count(server, "conversation.item.create") == 0
+
+
+async def test_need_23_a_turn_goes_on_over_a_lost_connection(autojump_clock):
+    engine = ScriptEngine([Say(STORY), Say("Once more, and shorter."), Say("Yes.")], restart=False)
+    server = LocalServer(engine, pace=1.0)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    runner = RealtimeRunner(RealtimeAgent("A"), model=model)
+    async with await runner.run(model_config={"api_key": "any"}) as session:
+        async with session.respond("Tell me a story") as turn:
+            await trio.sleep(2)
+            first = turn.response_id
+            await (await server.wait_connection()).drop()
+            assert await turn.text() == "Once more, and shorter."
+            assert turn.outcome == "completed"
+            assert turn.response_id != first
+            assert kinds([event async for event in turn]).count("agent_end") == 2
+        async with session.respond("Are you there?") as turn:
+            assert await turn.text() == "Yes."
+        assert cancels(await server.wait_connection(2)) == []
+
+
+async def test_need_23_a_turn_that_is_left_while_the_connection_is_made_again_is_not_answered(autojump_clock):
+    engine = ScriptEngine([Say(STORY), Say(STORY), Say("Yes.")], restart=False)
+    server = LocalServer(engine, pace=1.0)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    runner = RealtimeRunner(RealtimeAgent("A"), model=model)
+    async with await runner.run(model_config={"api_key": "any"}) as session:
+        async with session.respond("Tell me a story"):
+            await trio.sleep(2)
+            await (await server.wait_connection()).drop()
+            with trio.fail_after(1):
+                while session.status == "connected":
+                    await trio.lowlevel.checkpoint()
+            assert session.status == "reconnecting"
+        await trio.sleep(10)
+        connection = await server.wait_connection(2)
+        asked = count(connection, "response.create")
+        assert len(cancels(connection)) == asked <= 1
+        async with session.respond("Are you there?") as turn:
+            assert await turn.text() in {"Yes.", STORY}
+        assert turn.outcome == "completed"

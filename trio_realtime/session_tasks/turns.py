@@ -72,7 +72,7 @@ class TurnBook:
     def abandon(self, turn: RealtimeTurn) -> None:
         """Cancel a response that nobody wants any more, wherever it is: once, and not at all if that is done."""
         hub, response_id = self._hub, turn.response_id
-        if response_id is None:
+        if response_id is None or turn.goes_on():
             if turn.outcome is None:
                 self._left[turn.request_id] = None
                 if len(self._left) > _LEFT:
