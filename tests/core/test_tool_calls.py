@@ -255,6 +255,7 @@ def test_a_call_of_another_session_is_known_and_not_open():
     ledger = ToolCallLedger()
     ledger.note_past("c1", "look", '{"a": 1}')
     assert ledger.open_calls() == ()
+    assert (ledger.is_past("c1"), ledger.knows("c1"), ledger.is_past("c2")) == (True, False, False)
     assert ledger.admit(call("c1", name="look", arguments='{"a":1}')) == "repeated"
     assert ledger.admit(call("c1", name="look", arguments="{}")) == "conflict"
     assert ledger.admit(call("c2")) == "run"

@@ -56,6 +56,10 @@ class ToolCallLedger:
         """Know a call of a conversation that began elsewhere: under its id, nothing is run any more."""
         self._past[call_id] = (name, hash(_normal(arguments)))
 
+    def is_past(self, call_id: str) -> bool:
+        """Say whether a call is known from elsewhere only."""
+        return call_id in self._past
+
     def open_calls(self) -> tuple[str, ...]:
         """Give the ids of the calls that have no answer yet, in the order in which they came."""
         return tuple(self._batch_of)

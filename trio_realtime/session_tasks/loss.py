@@ -142,7 +142,8 @@ def _settle_items(hub: SessionHub) -> bool:
     changed = False
     for item in hub.conversation.snapshot():
         if isinstance(item, RealtimeToolCallItem):
-            if item.output is None and not hub.ledger.knows(item.call_id or ""):
+            call_id = item.call_id or ""
+            if item.output is None and not hub.ledger.knows(call_id) and not hub.ledger.is_past(call_id):
                 changed = hub.conversation.delete(item.item_id) or changed  # its arguments will never be complete
         elif isinstance(item, AssistantMessageItem) and item.status == "in_progress":
             if message_content(item):

@@ -72,6 +72,11 @@ class Replayer:
         self._inputs.clear()
         self._requests.clear()
 
+    @property
+    def asks_again(self) -> bool:
+        """Whether a response is to be asked for once there is a connection again."""
+        return bool(self._requests)
+
     def drop_requests(self) -> None:
         """Ask for no response again: the user has interrupted it."""
         self._requests.clear()

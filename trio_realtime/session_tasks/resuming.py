@@ -53,7 +53,7 @@ def snapshot_of(hub: SessionHub) -> SessionSnapshot:
         agent=hub.agent.name,
         history=_history_as_heard(hub),
         calls=_open_calls(hub),
-        awaits_response=bool(_unfinished(hub)),
+        awaits_response=_awaits_response(hub),
         decisions=tuple(
             StandingDecision(tool=tool, approved=approved, message=message) for tool, approved, message in approvals
         ),
@@ -65,6 +65,17 @@ def snapshot_of(hub: SessionHub) -> SessionSnapshot:
 def _unfinished(hub: SessionHub) -> list[Response]:
     """Give the responses that are still wanted: one that was interrupted is cut already, and not asked for again."""
     return [response for response in hub.responses.active() if not response.silenced]
+
+
+def _awaits_response(hub: SessionHub) -> bool:
+    """Say whether a response was asked for, or has begun, and has not ended."""
+    if hub.began is None:
+        return hub.resumed is not None and hub.resumed.awaits_response
+    if _unfinished(hub) or hub.supervisor.replayer.asks_again:
+        return True
+    if not hub.supervisor.is_usable(hub.connection):
+        return False  # there is none, and nothing is to be asked for on the next
+    return any(left.response_id is None for left in hub.connection.unfinished().responses)
 
 
 def _history_as_heard(hub: SessionHub) -> tuple[RealtimeItem, ...]:
