@@ -20,10 +20,12 @@ WIRE = "`transport_config.ping_interval`, `transport_config.ping_timeout`"
 WAITS: dict[str, str] = {
     "openai/connection.py OpenAIRealtimeConnection._read": WIRE,
     "openai/connection.py OpenAIRealtimeConnection.configure": "`timeouts.connect`",
+    "session.py RealtimeSession.end": "its own timeout, 30 seconds unless given",
     "session_tasks/configure.py _configure": "`timeouts.configure`",
     "session_tasks/configure.py apply_agent": "`timeouts.connect`, `timeouts.configure`",  # of who has the lock
     "session_tasks/configure.py apply_update": "`timeouts.connect`, `timeouts.configure`",
     "session_tasks/editing.py _send_and_wait": "`timeouts.configure`",
+    "session_tasks/ending.py Ending.run": WORK,
     "session_tasks/guardrail_runner.py GuardrailRunner.run": WORK,
     "session_tasks/held.py HeldConnection.run": WORK,
     "session_tasks/hook_runner.py HookRunner.run": WORK,
@@ -36,6 +38,7 @@ WAITS: dict[str, str] = {
     "session_tasks/outbox.py Outbox.send_and_wait": "`transport_config.send_timeout`",
     "session_tasks/outbox.py Outbox.send_audio": "`transport_config.send_timeout`",
     "session_tasks/reader.py _wait_for_room": "`delivery.max_block_ms`",
+    "session_tasks/slots.py ContextSlots.put": "`timeouts.configure`",
     "session_tasks/streams.py Delivery.wait_for_room": "`delivery.max_block_ms`",
     "session_tasks/streams.py EventStream.__anext__": APPLICATION,
     "session_tasks/streams.py EventStream.wait_for_room": "`delivery.max_block_ms`",
