@@ -10,8 +10,10 @@ import pytest
 import trio
 
 from tests.cli.programs import here, start
+from tests.server.voice.speech import needs_voice
 from trio_realtime import RealtimeAgent, RealtimeRunner
 from trio_realtime.cli import serve
+from trio_realtime.cli.assistant import voice_service
 from trio_realtime.server import LocalServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -127,3 +129,16 @@ def test_the_options(capsys, monkeypatch, arguments, expected):
     monkeypatch.setattr(serve, "run_serve", lambda **options: seen.update(options) or 0)
     assert here(capsys, "serve", *arguments)[0] == 0
     assert seen == expected
+
+
+@needs_voice
+async def test_the_voice_engine_can_be_served():
+    with serving("--engine", "voice") as (_, url):
+        async with voice_service(url=url) as place:
+            runner = RealtimeRunner(RealtimeAgent(name="Assistant"), model=place.model())
+            async with await runner.run(model_config=place.config) as session:
+                await session.send_message("Say hello")
+                async for event in session:
+                    if event.type == "audio":
+                        assert max(event.audio.data) > 0
+                        break

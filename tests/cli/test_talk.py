@@ -148,9 +148,7 @@ def test_offline_three_turns_with_a_tool_and_an_interruption(tmp_path):
     lines = done.stdout.splitlines()
     heard = [line.removeprefix("you> ") for line in lines if line.startswith("you> ")]
     assert len(heard) == 3
-    errors = [
-        word_errors(text.replace("goodbye", "good-bye"), words) for text, words in zip(questions, heard, strict=True)
-    ]
+    errors = [word_errors(text, words) for text, words in zip(questions, heard, strict=True)]
     assert sum(wrong for wrong, _ in errors) == 0, heard
     assert '  get_weather {"city":"Oslo"}' in lines
     assert sum(line.endswith("(interrupted)") for line in lines) == 1
@@ -160,3 +158,88 @@ def test_offline_three_turns_with_a_tool_and_an_interruption(tmp_path):
     assert "a long time ago" in reply
     assert "filled to the brim" not in reply
     assert "thank you for calling" in reply
+
+
+@pytest.fixture
+def tones(monkeypatch):
+    """The command talks to a server that takes tones for words."""
+
+    def tones(*transcripts):
+        from contextlib import asynccontextmanager
+
+        from trio_realtime.cli import talk
+        from trio_realtime.cli.assistant import Place
+
+        @asynccontextmanager
+        async def service(*, url, local, speed):
+            server = LocalServer(RulesEngine(transcripts=transcripts), pace=8.0 * speed)
+            yield Place("Somewhere", server.connector, {"api_key": "x"}, local=local)
+
+        monkeypatch.setattr(talk, "voice_service", service)
+
+    return tones
+
+
+def test_the_command_writes_what_was_played(capsys, tmp_path, tones):
+    tones("Say hello")
+    write_wav(tmp_path / "call.wav", spoken(10, 0.6))
+    arguments = ("--input", str(tmp_path / "call.wav"), "--output", str(tmp_path / "reply.wav"))
+    code, out, err = here(capsys, "talk", *arguments, "--local", "--speed", "8", "--voice", "ash")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:4] == [
+        "getting ready ...",
+        "Somewhere",
+        "you> Say hello",
+        "  " + out.splitlines()[3].strip(),
+    ]
+    assert "assistant> hello" in out
+    assert max(read_wav(tmp_path / "reply.wav")) > 0
+
+
+def test_a_call_without_a_turn_is_exit_code_1(capsys, tmp_path, tones):
+    tones()
+    write_wav(tmp_path / "call.wav", silence(0.5))
+    assert here(capsys, "talk", "--input", str(tmp_path / "call.wav"), "--local", "--speed", "8")[0] == 1
+
+
+def test_a_service_cannot_go_faster_than_real_time(capsys, tmp_path, tones):
+    tones()
+    write_wav(tmp_path / "call.wav", silence(0.5))
+    code, _, err = here(capsys, "talk", "--input", str(tmp_path / "call.wav"), "--speed", "8")
+    assert code == 2
+    assert "only the voice on this machine" in err
+
+
+async def test_an_answer_that_fails_is_told_and_the_call_goes_on(autojump_clock, capsys):
+    from trio_realtime.server import Fail, ScriptEngine
+
+    server = LocalServer(ScriptEngine([Fail("out of order"), "hello"]), pace=8.0)
+    sound = FileSound(spoken(10, 3) + spoken(10, 3), lambda *_: None)
+    runner = RealtimeRunner(
+        assistant(),
+        model=OpenAIRealtimeWebSocketModel(transport=server.connector),
+        config={"model_settings": speech_settings()},
+    )
+    async with await runner.run(model_config={"api_key": "x"}) as session:
+        talk = Talk(session, sound, TalkView())
+        await talk.run()
+    assert len(talk.turns) == 1
+    captured = capsys.readouterr()
+    assert "out of order" in captured.err
+    assert "assistant> hello" in captured.out
+
+
+async def test_a_session_that_is_lost_ends_the_call_with_its_error(autojump_clock):
+    from trio_realtime import RealtimeConnectionError
+    from trio_realtime.server import CloseWith
+
+    server = LocalServer(faults=[CloseWith(4000, "enough", event="response.created")])
+    sound = FileSound(spoken(10, 3), lambda *_: None)
+    runner = RealtimeRunner(
+        assistant(),
+        model=OpenAIRealtimeWebSocketModel(transport=server.connector),
+        config={"model_settings": speech_settings(), "reconnect": None},
+    )
+    with pytest.raises(RealtimeConnectionError):
+        async with await runner.run(model_config={"api_key": "x"}) as session:
+            await Talk(session, sound, TalkView()).run()

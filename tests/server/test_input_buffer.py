@@ -5,7 +5,8 @@ import pytest
 from trio_realtime.audio import PCM16, PCMA, PCMU
 from trio_realtime.server import g711
 from trio_realtime.server.audio import silence, synthesize
-from trio_realtime.server.input_buffer import InputBuffer, SpeechStarted, SpeechStopped
+from trio_realtime.server.hearing import LoudnessDetector
+from trio_realtime.server.input_buffer import InputBuffer, SpeechPaused, SpeechStarted, SpeechStopped
 from trio_realtime.server.settings import default_session, merge_session
 
 
@@ -119,3 +120,75 @@ def test_another_format_drops_what_waits_and_keeps_the_time():
     assert started.audio_start_ms == 1000
     buffer.configure(PCMU, None)
     assert buffer.uncommitted_ms == 125
+
+
+SEMANTIC = {"type": "semantic_vad", "eagerness": "high", "create_response": True, "interrupt_response": True}
+
+
+def test_a_pause_is_told_once_with_the_turn_so_far():
+    buffer = InputBuffer(PCM16, detection(silence_duration_ms=500), pause_ms=160)
+    heard = feed(buffer, synthesize("aaaa") + silence(0.4))
+    assert [type(event) for event in heard] == [SpeechStarted, SpeechPaused]
+    assert heard[1].clip.seconds == pytest.approx(0.41, abs=0.02)
+    (stopped,) = feed(buffer, silence(0.2))
+    assert stopped.pause == heard[1].number
+
+
+def test_speech_that_goes_on_makes_the_pause_void():
+    buffer = InputBuffer(PCM16, SEMANTIC, pause_ms=160)
+    _, pause = feed(buffer, synthesize("aaaa") + silence(0.2))
+    assert feed(buffer, synthesize("aaaa")) == []
+    assert buffer.considered(pause.number, finished=True) is None
+    _, stopped = feed(buffer, silence(2.1))
+    assert stopped.pause == pause.number + 1
+
+
+@pytest.mark.parametrize(("finished", "end"), [(True, 500), (False, 2260)])
+def test_what_is_thought_of_a_pause_decides_how_long_it_may_be(finished, end):
+    buffer = InputBuffer(PCM16, SEMANTIC, pause_ms=160)
+    _, pause = feed(buffer, synthesize("aaaa") + silence(0.18))
+    assert buffer.considered(pause.number, finished=finished) is None
+    (stopped,) = feed(buffer, silence(3))
+    assert stopped.audio_end_ms == pytest.approx(end, abs=20)
+    assert buffer.considered(pause.number, finished=True) is None
+
+
+def test_a_thought_that_comes_late_ends_the_turn_at_once():
+    buffer = InputBuffer(PCM16, SEMANTIC, pause_ms=160)
+    _, pause = feed(buffer, synthesize("aaaa") + silence(1))
+    stopped = buffer.considered(pause.number, finished=True)
+    assert stopped.audio_end_ms == 1240
+    assert not buffer.speaking
+
+
+def test_without_turn_detection_no_thought_counts():
+    assert InputBuffer(PCM16, None).considered(1, finished=True) is None
+
+
+def test_a_long_piece_is_listened_to_in_slices():
+    class Slices(LoudnessDetector):
+        slice_ms = 100.0
+
+    buffer = InputBuffer(PCM16, detection(), detector=Slices())
+    assert buffer.append(silence(0.25) + synthesize("aaaa")) == []
+    assert buffer.total_ms == 100
+    heard, slices = [], 1
+    while buffer.unheard:
+        heard += buffer.go_on()
+        slices += 1
+    assert slices == 5
+    assert [type(event) for event in heard] == [SpeechStarted]
+    assert buffer.total_ms == 500
+
+
+def test_a_threshold_that_speech_may_fall_below():
+    class Patient(LoudnessDetector):
+        hysteresis = 0.4
+
+    soft = g711.samples_pcm(array("h", [sample // 6 for sample in g711.pcm_samples(synthesize("aaaaaaaa"))]))
+    audio = synthesize("aaaa") + soft + silence(0.5)
+    ends = []
+    for detector in (LoudnessDetector(), Patient()):
+        *_, stopped = feed(InputBuffer(PCM16, detection(threshold=0.8), detector=detector), audio)
+        ends.append(stopped.audio_end_ms)
+    assert ends[0] + 400 < ends[1]

@@ -212,3 +212,35 @@ def test_outside_of_the_conversation_no_item_is_added():
 )
 def test_pieces(text, least, pieces):
     assert _pieces(text, least) == pieces
+
+
+def test_a_message_may_be_said_in_several_steps():
+    talk = Talk()
+    events = talk.answer(Say("One.", more=True), Say(" Two.", more=True), Say(" Three."), Say("Another."))
+    done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    assert [item["content"][0]["transcript"] for item in done] == ["One. Two. Three.", "Another."]
+    assert [item["status"] for item in done] == ["completed", "completed"]
+
+
+def test_a_message_that_was_to_go_on_ends_with_the_response_or_before_a_call():
+    talk = Talk()
+    events = talk.answer(Say("One.", more=True), CallTool("look"))
+    items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    assert [(item["type"], item["status"]) for item in items] == [
+        ("message", "completed"),
+        ("function_call", "completed"),
+    ]
+    events = talk.answer(Say("One.", more=True))
+    assert events[-2]["response"]["output"][0]["status"] == "completed"
+
+
+def test_the_engine_knows_the_words_that_were_heard_of_a_cut_answer():
+    talk = Talk()
+    events = talk.answer(Say("One two", more=True), Say(" three four"))
+    item_id = next(event["item"]["id"] for event in events if event["type"] == "response.output_item.done")
+    talk.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=900)
+    item = talk.state.conversation.get(item_id)
+    assert item.content[0]["transcript"] is None
+    assert item.for_engine()["content"][0]["transcript"] == "One two three"
+    talk.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=100)
+    assert item.for_engine()["content"][0]["transcript"] == ""

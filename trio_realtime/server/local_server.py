@@ -48,8 +48,9 @@ class LocalServer:
     """A development and test server that speaks the server side of the OpenAI Realtime API (GA event names).
 
     It is not a model and not meant for production: an :class:`Engine` says the words, the voice is a synthetic signal,
-    turn detection goes by loudness, any key and any model name are accepted. The protocol (events, their order and
-    fields, errors, truncation, turn detection, cancellation) is the service's, as far as it is known.
+    turn detection goes by loudness (unless the engine is a :class:`~trio_realtime.server.voice.VoiceEngine`), any key
+    and any model name are accepted. The protocol (events, their order and fields, errors, truncation, turn detection,
+    cancellation) is the service's, as far as it is known.
 
     ::
 

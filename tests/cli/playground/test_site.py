@@ -1,6 +1,7 @@
 """The site as an ASGI application: who gets in, and what is served."""
 
 import re
+import signal
 import sys
 
 import pytest
@@ -175,3 +176,26 @@ async def test_over_real_sockets():
                 assert (page.status_code, page.url.query) == (200, b"")
                 assert (await client.get(address)).status_code == 403
                 assert "server" not in page.headers
+
+
+def test_the_command_serves_until_a_signal_comes(capsys, monkeypatch):
+    pytest.importorskip("hypercorn", reason="the extra 'playground' is not installed: pip install '.[playground]'")
+    from contextlib import asynccontextmanager
+
+    from trio_realtime.cli.playground import serve
+
+    opened = []
+
+    @asynccontextmanager
+    async def service(*, url, local):
+        yield Place("Somewhere", LocalServer().connector, {"api_key": "x"}, local=local)
+
+    def browse(address):
+        opened.append(address)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(serve, "voice_service", service)
+    monkeypatch.setattr(serve.webbrowser, "open", browse)
+    code, out, err = here(capsys, "playground", "--browse")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:3] == ["getting ready ...", "Somewhere", f"playground: {opened[0]}"]

@@ -61,7 +61,7 @@ _SAME = {"harbor": "harbour", "9": "nine", "2": "two"}
 
 
 def words(text):
-    found = re.findall(r"[a-z0-9']+", text.lower())
+    found = re.findall(r"[a-z0-9']+", text.lower().replace("good-bye", "goodbye"))
     return [_SAME.get(word, word) for word in found]
 
 

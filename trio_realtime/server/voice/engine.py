@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -44,7 +46,8 @@ class VoiceEngine(Engine):
     At every pause the words are worked out ahead, so that they are mostly there when the turn ends.
 
     The models are loaded when the server begins to listen, or with the first session, in worker threads (one to two
-    seconds); the object is for one trio run.
+    seconds), and what the process holds by then is kept from the garbage collector (``gc.freeze``), which would stop
+    everything for some 60 ms at a time. The object is for one trio run.
 
     Args:
         mind: what is answered: another engine, such as :class:`RulesEngine` (the default: it picks declared tools by
@@ -108,6 +111,7 @@ class VoiceEngine(Engine):
             if self._text_to_speech is None:
                 self._text_to_speech = await self.in_thread(lambda: HibariTextToSpeech(self._model_dir))
                 await self._warm_up()
+                await self.in_thread(_settle)
 
     async def _warm_up(self) -> None:
         """Use the parts once: the first call of a model takes longer than the others."""
@@ -195,6 +199,13 @@ class _VoiceSession(Engine):
     async def consider(self, audio: AudioClip) -> Considered:
         words = await self._voice.words(audio)
         return Considered(Transcript(words), seems_finished(words))
+
+
+def _settle() -> None:
+    """Let the garbage collector pass over all that was loaded: the dictionaries hold it up for 60 ms each time."""
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # else soxr's bindings complain at the end that they were not freed
 
 
 def _was_heard(request: EngineRequest) -> bool:

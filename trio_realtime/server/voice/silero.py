@@ -29,7 +29,7 @@ class SileroDetector(VoiceActivityDetector):
     frame_ms: ClassVar[int] = 32
     onset_frames: ClassVar[int] = 2
     hysteresis: ClassVar[float] = 0.15
-    slice_ms: ClassVar[float | None] = 480.0
+    slice_ms: ClassVar[float | None] = 256.0
 
     def __init__(self, model_dir: Path | None = None) -> None:
         self._model = onnx_session(model_file("silero_vad_16k_op15.onnx", model_dir))
