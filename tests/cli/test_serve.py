@@ -139,6 +139,6 @@ async def test_the_voice_engine_can_be_served():
             async with await runner.run(model_config=place.config) as session:
                 await session.send_message("Say hello")
                 async for event in session:
-                    if event.type == "audio":
-                        assert max(event.audio.data) > 0
+                    if event.type == "agent_end":
+                        assert event.status == "completed"
                         break
