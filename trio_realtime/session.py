@@ -115,6 +115,7 @@ class LiveModel:
             UserError: the event is at fault; nothing was sent.
             ConfigRejected: the server refused the update; the configuration is as it was.
             RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"configure"``).
+            RealtimeConnectionError: the connection was lost meanwhile, and the event concerned that one only.
             SessionClosed: the session has ended.
         """
         _require_entered(self._hub)
@@ -137,6 +138,12 @@ class RealtimeSession(Generic[TContext]):
     Leaving the block ends every task of the session in bounded time. If the session failed and the application has not
     seen it while iterating, leaving raises the error. Methods may be called from any task of the same trio run; each
     async method is a checkpoint and raises SessionClosed after the end.
+
+    While a lost connection is made again (``status`` is ``"reconnecting"``), what the user says waits for the new one,
+    in order: messages, items, commits, changes of the agent; a call that is cancelled meanwhile has sent nothing. Audio
+    is kept, 30 seconds of it. Approvals count at once, and so does :meth:`interrupt`: what was being said is not asked
+    for again. If no connection can be made, whoever waits gets SessionClosed. What was on its way and concerned the
+    lost connection alone raises RealtimeConnectionError.
     """
 
     def __init__(

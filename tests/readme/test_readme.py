@@ -36,6 +36,7 @@ SAYS = {
     "Phone calls": "assistant says: Hello! How can I help you?",
     "Other endpoints": "44\n",
     "Usage": "Assistant 44",
+    "Lost connections": "0 connections were made again",
     "Going on elsewhere": "went on with 3 items\n2 are left",
     "Sessions in a store": "taken up with 2 items",
     "Custom models": "Pretty bird",
