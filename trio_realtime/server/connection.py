@@ -186,7 +186,6 @@ class ServerConnection:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                await self._engine.prepare()
                 self._out.post(self.state.open())
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._keep_time)

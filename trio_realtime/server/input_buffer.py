@@ -107,7 +107,7 @@ class InputBuffer:
         self._source = detector or LoudnessDetector()
         self._pause_ms = pause_ms
         self._pauses = 0
-        self._data = bytearray()
+        self._pcm = bytearray()  # 16 bit, at the format's rate: long turns are not decoded at once
         self._waiting = b""
         self._data_start_ms = 0.0
         self._detector = self._detector_for(turn_detection)
@@ -130,12 +130,12 @@ class InputBuffer:
     @property
     def total_ms(self) -> float:
         """How much audio was appended since the session began."""
-        return self._data_start_ms + self._format.duration_ms(len(self._data))
+        return self._data_start_ms + self._ms(len(self._pcm))
 
     @property
     def uncommitted_ms(self) -> float:
         """How much audio a commit would take."""
-        return self._format.duration_ms(len(self._data))
+        return self._ms(len(self._pcm))
 
     @property
     def speaking(self) -> bool:
@@ -151,7 +151,7 @@ class InputBuffer:
         """Use other settings from now on; audio of another format that was not committed is dropped."""
         if format != self._format:
             self._drop_until(self.total_ms)
-            self._data.clear()
+            self._pcm.clear()
             self._format = format
         self._detector = self._detector_for(turn_detection)
         self._scanned_ms = self.total_ms
@@ -171,12 +171,13 @@ class InputBuffer:
         if slice_ms is not None and self._detector is not None:
             size = int(slice_ms * self._format.bytes_per_second / 1000) & ~1
             data, self._waiting = data[:size], data[size:]
-        self._data += data
+        pcm = decode(data, self._format).pcm
+        self._pcm += pcm
         heard: list[Heard] = []
         detector = self._detector
         if detector is None:
             return heard
-        for likely in detector.activity.hear(decode(data, self._format).pcm):
+        for likely in detector.activity.hear(pcm):
             self._scanned_ms += self._source.frame_ms
             heard += self._scan(detector, likely)
         if not detector.speaking:
@@ -204,7 +205,7 @@ class InputBuffer:
 
     def take(self) -> AudioClip:
         """Take everything, however little."""
-        clip = decode(bytes(self._data), self._format)
+        clip = AudioClip(pcm=bytes(self._pcm), rate=self._format.rate)
         self.clear()
         return clip
 
@@ -224,16 +225,18 @@ class InputBuffer:
         detector.pause = None
         detector.finished = self._pause_ms is None or detector.limit_ms == detector.silence_ms
 
+    def _ms(self, size: int) -> float:
+        return size * 1000 / (2 * self._format.rate)
+
     def _offset(self, position_ms: float) -> int:
         """Give the place of a moment in the data, on a whole sample."""
-        sample = 2 if self._format.type == "audio/pcm" else 1
-        size = round((position_ms - self._data_start_ms) * self._format.bytes_per_second / 1000) // sample * sample
-        return max(0, min(size, len(self._data)))
+        size = round((position_ms - self._data_start_ms) * self._format.rate * 2 / 1000) // 2 * 2
+        return max(0, min(size, len(self._pcm)))
 
     def _drop_until(self, position_ms: float) -> None:
         size = self._offset(position_ms)
-        self._data_start_ms += self._format.duration_ms(size)
-        del self._data[:size]
+        self._data_start_ms += self._ms(size)
+        del self._pcm[:size]
 
     def _scan(self, detector: _Detector, likely: float) -> list[Heard]:
         now_ms = self._scanned_ms
@@ -262,7 +265,7 @@ class InputBuffer:
 
     def _turn(self, detector: _Detector) -> AudioClip:
         first, last = self._offset(detector.start_ms), self._offset(self._scanned_ms)
-        return decode(bytes(self._data[first:last]), self._format)
+        return AudioClip(pcm=bytes(self._pcm[first:last]), rate=self._format.rate)
 
     def _stop(self, detector: _Detector) -> SpeechStopped:
         stopped = SpeechStopped(round(self._scanned_ms), self._turn(detector), detector.pause)

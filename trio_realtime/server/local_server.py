@@ -225,6 +225,7 @@ class LocalServer:
             )
 
     async def _run(self, wire: Wire, request: WireRequest, cut: Cut) -> None:
+        await self.engine.prepare()
         self._count += 1
         connection = ServerConnection(
             number=self._count,

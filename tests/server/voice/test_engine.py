@@ -304,3 +304,30 @@ async def test_the_engine_itself_answers_too():
     steps = [step async for step in parts.engine.respond(EngineRequest(response_id="r", items=[item]))]
     assert [step.text for step in steps if isinstance(step, Say)] == ["hello", ""]
     assert not steps[-1].more
+
+
+async def test_over_memory_the_first_session_waits_until_the_engine_is_ready():
+    parts = Parts()
+    engine = parts.engine
+    ready, engine.detector = engine.detector, None
+    prepare = engine.prepare
+
+    async def slowly():
+        await trio.sleep(0.05)
+        engine.detector = ready
+        await prepare()
+
+    engine.prepare = slowly
+    async with connected(parts.server) as client:
+        await until(client, "session.created")
+        await client.append(spoken(8))
+        await until(client, "response.done")
+    assert parts.ears.calls
+
+
+async def test_text_can_be_spoken_without_a_session():
+    parts = Parts()
+    clip = await parts.engine.speak("One. |Two.", voice="ash", speed=1.25)
+    assert clip.rate == 24_000
+    assert clip.seconds == pytest.approx(len("One. Two.") / 16 / 1.25, rel=0.02)
+    assert parts.mouth.asked[0][1:3] == ("ash", 1.25)

@@ -72,7 +72,7 @@ async def serve_playground(place: Place, port: int = 0) -> AsyncGenerator[str, N
         listener.bind((_HOST, port))
         bound: int = listener.getsockname()[1]
         config.bind = [f"fd://{listener.detach()}"]  # hypercorn's from now on
-    config.loglevel = "CRITICAL"
+    config.loglevel = "ERROR"
     config.graceful_timeout = _CLOSE_SECONDS
     config.websocket_max_message_size = _MOST_BYTES
     config.include_server_header = False
