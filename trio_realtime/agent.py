@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, cast
 import attrs
 
 from trio_realtime._awaitable import maybe_await
+from trio_realtime.config import RealtimeCustomVoice
 from trio_realtime.context import RunContextWrapper, TContext
 from trio_realtime.errors import UserTypeError
 from trio_realtime.mcp.tools import collect_mcp_tools, mcp_options
@@ -64,7 +65,7 @@ class RealtimeAgent(Generic[TContext]):
     Mutable (agents that hand over to each other need each other first), compared by identity. A session reads an agent
     when it begins, at a handoff to it and at ``update_agent``; changes in between are seen then.
 
-    Voice, model and turn detection belong to the session (``RealtimeRunConfig``), not to the agent.
+    Turn detection and audio formats belong to the session (``RealtimeRunConfig``), not to the agent.
 
     Attributes:
         name: for events, handoffs and traces.
@@ -78,6 +79,10 @@ class RealtimeAgent(Generic[TContext]):
         handoffs: agents, or what :func:`~trio_realtime.realtime_handoff` gives.
         output_guardrails: checks of what it says.
         hooks: callbacks about it.
+        voice: its voice, instead of the session's. The service fixes the voice with the first sound; a handoff to an
+            agent with another one takes a fresh connection then, with the whole conversation, if ``reconnect`` is on.
+        model_name: its model, instead of the session's; a handoff to an agent with another one takes a fresh
+            connection.
         opening_line: what it says first when the conversation is handed over to it; without one the model goes on in
             its own words.
     """
@@ -92,6 +97,8 @@ class RealtimeAgent(Generic[TContext]):
     handoffs: list[RealtimeAgent[Any] | Handoff] = attrs.field(factory=list[Any], repr=_repr_size)
     output_guardrails: list[OutputGuardrail[Any]] = attrs.field(factory=list[Any], repr=False)
     hooks: RealtimeAgentHooks[Any] | None = attrs.field(default=None, repr=False)
+    voice: str | Mapping[str, Any] | RealtimeCustomVoice | None = attrs.field(default=None, repr=False, kw_only=True)
+    model_name: str | None = attrs.field(default=None, repr=False, kw_only=True)
     opening_line: str | None = attrs.field(default=None, repr=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -110,8 +117,11 @@ class RealtimeAgent(Generic[TContext]):
             value = getattr(self, field)
             if not isinstance(value, list):
                 raise UserTypeError(f"{owner}: {field} must be a list, not {type(value).__name__}")
-        if not isinstance(cast("Any", self.opening_line), str | None):
-            raise UserTypeError(f"{owner}: opening_line must be a string or None")
+        for field in ("opening_line", "model_name"):
+            if not isinstance(getattr(self, field), str | None):
+                raise UserTypeError(f"{owner}: {field} must be a string or None")
+        if not isinstance(cast("Any", self.voice), str | Mapping | RealtimeCustomVoice | None):
+            raise UserTypeError(f"{owner}: voice must be a name, or a voice of your own by its id")
         if self.instructions is not None and not isinstance(self.instructions, str) and not callable(self.instructions):
             raise UserTypeError(f"{owner}: instructions must be a string, a function or None")
         if self.prompt is not None and not isinstance(cast("Any", self.prompt), Mapping):

@@ -329,6 +329,11 @@ class RealtimeTranscript(_SessionEvent):
         """All words of that part of the item up to now."""
         return str(self._text)
 
+    @property
+    def words(self) -> str | GrowingText:
+        """The same, made into a text only when somebody looks."""
+        return self._text
+
 
 @attrs.frozen(kw_only=True)
 class RealtimeUserSpeechStarted(_SessionEvent):

@@ -99,6 +99,11 @@ class RealtimeConnection(ABC):
         return Unfinished()
 
     @property
+    def voice_fixed(self) -> bool:
+        """Whether the model has spoken, so that no update can change its voice any more."""
+        return False
+
+    @property
     def responding(self) -> bool:
         """Whether a response is active, or was asked for and has not begun."""
         return False

@@ -179,7 +179,7 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
         if isinstance(event, RealtimeAgentStartEvent):
             self._timings = attrs.evolve(self._timings, began=event.received_at)
         elif isinstance(event, RealtimeTranscript):
-            self._words[event.item_id, event.content_index] = event._text
+            self._words[event.item_id, event.content_index] = event.words
             if self._timings.first_words is None:
                 self._timings = attrs.evolve(self._timings, first_words=event.received_at)
         elif isinstance(event, RealtimeAudio) and self._timings.first_audio is None:

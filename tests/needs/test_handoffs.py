@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 
 from tests.talk import collect, count, make_agent, of, outputs, talk
-from trio_realtime import RealtimeAgent, UserTypeError, realtime_handoff
+from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner, UserTypeError, realtime_handoff
 from trio_realtime.items import RealtimeToolCallItem
-from trio_realtime.server import CallTool, Say, ScriptEngine
+from trio_realtime.server import CallTool, LocalServer, Refuse, Say, ScriptEngine
 
 
 def updates(server):
@@ -135,3 +136,85 @@ async def test_need_30_no_voice_and_no_format_is_sent_again_once_there_is_audio(
         first, second = updates(server)
         assert first["audio"]["output"]["voice"] == "ash"
         assert set(second) == {"type", "instructions", "tools"}
+
+
+def voice_of(update):
+    return update["audio"]["output"].get("voice")
+
+
+def start(engine, agent, **config):
+    server = LocalServer(engine, pace=1.0)
+    runner = RealtimeRunner(agent, model=OpenAIRealtimeWebSocketModel(transport=server.connector), config=config)
+    return server, runner.run(model_config={"api_key": "any"})
+
+
+@pytest.mark.parametrize("change", [{"voice": "coral"}, {"model_name": "gpt-realtime-mini"}], ids=["voice", "model"])
+async def test_need_30_another_voice_or_model_takes_a_fresh_connection_that_knows_it_all(change, autojump_clock):
+    billing = RealtimeAgent("Billing", **change)
+    engine = ScriptEngine([Say("Hello!"), BILLING, Say("Yes?"), Say("Of course.")], restart=False)
+    server, entering = start(engine, make_agent(handoffs=[billing]))
+    async with await entering as session:
+        async with session.respond("My name is Ada") as turn:
+            await turn.wait()
+        await collect(session, "agent_end")
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert of(events, "handoff")
+        assert [(event.status, event.reason) for event in of(events, "connection")] == [
+            ("reconnecting", "another voice" if "voice" in change else "another model"),
+            ("reconnected", None),
+        ]
+        assert of(events, "error") == []
+        first, second = [await server.wait_connection(number) for number in (1, 2)]
+        if "voice" in change:
+            assert (voice_of(updates(first)[0]), voice_of(updates(second)[0])) == ("ash", "coral")
+        else:
+            assert change["model_name"] in second.url
+        assert outputs(first) == []
+        assert outputs(second) == [("c1", '{"assistant": "Billing"}')]
+        assert "Ada" in str([item.wire for item in second.state.conversation])
+        assert session.current_agent is billing
+        async with session.respond("My bill?") as turn:
+            assert await turn.text() == "Of course."
+
+
+async def test_need_30_before_the_first_sound_another_voice_is_an_update(autojump_clock):
+    billing = RealtimeAgent("Billing", voice="coral")
+    config = {"model_settings": {"audio": {"output": {"voice": "sage"}}}}
+    async with talk(ScriptEngine([BILLING, Say("Yes?")]), agent=make_agent(handoffs=[billing]), config=config) as (
+        session,
+        server,
+    ):
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert [voice_of(update) for update in updates(server)] == ["sage", "coral"]
+        assert of(events, "connection")[1:] == []
+
+
+async def test_need_30_without_reconnection_the_voice_stays_and_an_error_says_so(autojump_clock):
+    billing = RealtimeAgent("Billing", voice="coral")
+    engine = ScriptEngine([Say("Hello!"), BILLING, Say("Yes?")])
+    async with talk(engine, agent=make_agent(handoffs=[billing]), config={"reconnect": None}) as (session, server):
+        await session.send_message("Hello")
+        await collect(session, "agent_end")
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert "another voice" in str(of(events, "error")[0].error)
+        assert session.current_agent is billing
+        assert "audio" not in updates(server)[-1]
+
+
+async def test_need_30_a_voice_that_the_service_refuses_leaves_the_old_connection(autojump_clock):
+    billing = RealtimeAgent("Billing", voice="coral")
+    engine = ScriptEngine([Say("Hello!"), BILLING, Say("Yes?")], restart=False)
+    server, entering = start(engine, make_agent(handoffs=[billing]), reconnect={"max_attempts": 2})
+    async with await entering as session:
+        async with session.respond("Hello") as turn:
+            await turn.wait()
+        refusal = Refuse("session.update", code="invalid_value", param="session.audio.output.voice", connection=None)
+        server.fault(attrs.evolve(refusal, connection=2), attrs.evolve(refusal, connection=3))
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 3)
+        assert of(events, "handoff")
+        assert "another voice" in str(of(events, "error")[0].error)
+        assert session.status == "connected"

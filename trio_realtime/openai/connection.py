@@ -77,6 +77,11 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         return self._expires_at
 
     @property
+    def voice_fixed(self) -> bool:
+        """Whether the model has spoken, so that no update can change its voice any more."""
+        return self._protocol.voice_fixed
+
+    @property
     def responding(self) -> bool:
         """Whether a response is active, or was asked for and has not begun."""
         return self._protocol.responding

@@ -134,6 +134,11 @@ class OpenAIProtocol:
         return self._state.expires_at
 
     @property
+    def voice_fixed(self) -> bool:
+        """Whether the model has spoken."""
+        return self._state.spoken
+
+    @property
     def responding(self) -> bool:
         """Whether a response is active, or asked for."""
         return bool(self._state.responses.unfinished())

@@ -58,11 +58,17 @@ def respond(
 
 def _tools(tools: Any) -> tuple[FunctionTool | HostedMCPTool, ...]:
     if isinstance(tools, (str, Mapping)) or not isinstance(tools, Sequence):
-        raise UserTypeError(f"tools must be a list of tools, not {type(tools).__name__}")
-    for tool in tools:
+        raise UserTypeError("tools must be a list of tools")
+    chosen: list[FunctionTool | HostedMCPTool] = []
+    for tool in _elements(tools):
         if not isinstance(tool, (FunctionTool, HostedMCPTool)):
             raise UserTypeError(f"tools: {tool!r} is not a tool")
-    return tuple(tools)
+        chosen.append(tool)
+    return tuple(chosen)
+
+
+def _elements(value: Any) -> Sequence[Any]:
+    return cast("Sequence[Any]", value)
 
 
 def _items(input: Any, *, apart: bool) -> list[dict[str, Any]] | None:
@@ -72,7 +78,7 @@ def _items(input: Any, *, apart: bool) -> list[dict[str, Any]] | None:
     if not apart or isinstance(input, str) or not isinstance(input, Sequence):
         return [user_item(input)]
     items: list[dict[str, Any]] = []
-    for index, item in enumerate(input):
+    for index, item in enumerate(_elements(input)):
         if not isinstance(item, Mapping) or not isinstance(cast("Any", item).get("type"), str):
             raise UserError(f"input[{index}] must be a dict with a 'type'")
         items.append(dict(cast("Any", item)))
@@ -84,6 +90,7 @@ def _metadata(metadata: Any) -> dict[str, str] | None:
         return None
     if not isinstance(metadata, Mapping):
         raise UserTypeError(f"metadata must be a dict of texts, not {type(metadata).__name__}")
-    if not all(isinstance(value, str) for pair in metadata.items() for value in pair):
+    pairs: dict[Any, Any] = dict(cast("Any", metadata))
+    if not all(isinstance(value, str) for value in (*pairs, *pairs.values())):
         raise UserTypeError("metadata must be a dict of texts")
-    return dict(metadata)
+    return pairs

@@ -10,12 +10,13 @@ import trio
 from trio_realtime._structure import NOT_GIVEN, structure
 from trio_realtime.config import RealtimeModelConfig, RealtimePrompt, RealtimeRunConfig, RealtimeSessionModelSettings
 from trio_realtime.context import RunContextWrapper
-from trio_realtime.errors import RealtimeTimeoutError
+from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError
 from trio_realtime.handoffs import enabled_handoffs
 from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import RealtimeModelSendSessionUpdate
 from trio_realtime.session_tasks.hub import ConfigWaiter, SessionHub
 from trio_realtime.session_tasks.input_gate import gated_settings
+from trio_realtime.session_tasks.voices import needs_fresh_connection, with_voice_and_model
 from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_tools
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ async def agent_settings(
         changes["prompt"] = structure(agent.prompt, RealtimePrompt, name="agent.prompt")
     if run_config.tracing_disabled:
         changes["tracing"] = None
-    return gated_settings(attrs.evolve(base, **changes), run_config), tools
+    return gated_settings(with_voice_and_model(attrs.evolve(base, **changes), agent), run_config), tools
 
 
 async def initial_settings(
@@ -147,11 +148,22 @@ async def apply_agent(
             tools = attrs.evolve(tools, handoffs=(*tools.handoffs, *more))
             check_names(tools.tools, tools.handoffs)
             settings = attrs.evolve(settings, handoffs=tools.handoffs)
-        await _configure(hub, settings)
+        why = needs_fresh_connection(hub, settings)
+        if why is None or not await _change_connection(hub, settings, why):
+            await _configure(hub, settings)
         before, hub.agent, hub.tools = hub.agent, agent, tools
         hub.tool_runner.scopes.happened("handoff")
         hub.follow_audio_format()
         return before
+
+
+async def _change_connection(hub: SessionHub, settings: RealtimeSessionModelSettings, why: str) -> bool:
+    """Take a fresh connection; says whether there is one. If not, the session goes on as well as it can."""
+    if await hub.supervisor.change_to(settings, why):
+        return True
+    hub.check_open()
+    hub.report(RealtimeConnectionError(f"{why} takes a fresh connection, and there is none; the old one is kept"))
+    return False
 
 
 async def _read_agent(hub: SessionHub, agent: RealtimeAgent[Any]) -> tuple[RealtimeSessionModelSettings, AgentTools]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from trio_realtime._awaitable import maybe_await
 from trio_realtime.errors import AgentsException, UserTypeError
-from trio_realtime.items import RealtimeItem, RealtimeToolCallItem
+from trio_realtime.items import RealtimeToolCallItem
 from trio_realtime.session_tasks.editing import create_message, delete_item
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ async def choose_history(hub: SessionHub, handoff: Handoff) -> HistoryChoice:
         raise UserTypeError(f"history_filter must give a list of items, not {type(chosen).__name__}")
     kept: set[str] = set()
     told: list[str] = []
-    for one in chosen:
-        item: RealtimeItem | str = one
-        if isinstance(item, str):
-            told.append(item)
-        elif getattr(item, "item_id", None) in known:
-            kept.add(item.item_id)
+    entries: Sequence[Any] = cast("Any", chosen)
+    for entry in entries:
+        if isinstance(entry, str):
+            told.append(entry)
+        elif getattr(entry, "item_id", None) in known:
+            kept.add(entry.item_id)
         else:
             raise UserTypeError("history_filter must give items of the history, and texts")
     gone = [i.item_id for i in history if i.item_id not in kept and not isinstance(i, RealtimeToolCallItem)]

@@ -84,6 +84,8 @@ class Supervisor:
         self._tries = 0
         self._since = -inf
         self._planned = inf
+        self._why = _EXPIRY
+        self._renewed = trio.Event()
         self._left_dropped = 0.0
         self.reconnects: int = 0
         self.replayer: Replayer = Replayer(hub)
@@ -177,6 +179,26 @@ class Supervisor:
         self._writer_rests = trio.Event()
         return self._hub.connection
 
+    async def change_to(self, settings: RealtimeSessionModelSettings, reason: str) -> bool:
+        """Change to a connection with other settings at the next turn boundary, for what no update can change.
+
+        Returns:
+            False if none could be made: the one that there is goes on, with its settings.
+        """
+        hub, old, before = self._hub, self._hub.connection, self.configuration.settings
+        if not self.can_replace(old) or self._attached or self._loss is not None:
+            return False
+        self.configuration.settings, self._why, self._renewed = settings, reason, trio.Event()
+        self._planned = -inf
+        self._notify()
+        try:
+            while not self._renewed.is_set() and not hub.ended.is_set():
+                await self._changed.wait()
+        finally:
+            if hub.connection is old:
+                self.configuration.settings = before
+        return hub.connection is not old
+
     async def heard_of(self, connection: RealtimeConnection, error: Exception) -> None:
         """Wait until the reader has told of a loss that the writer has seen, but not for long; then note it."""
         with trio.move_on_after(self._hub.run_config.timeouts.close):
@@ -195,6 +217,9 @@ class Supervisor:
                         await self._reconnect()
                     elif trio.current_time() >= self._planned:
                         await self._renew()
+                        self._why = _EXPIRY
+                        self._renewed.set()
+                        self._notify()
                     else:
                         with trio.CancelScope(deadline=self._planned):
                             await self._changed.wait()
@@ -262,7 +287,7 @@ class Supervisor:
         held: HeldConnection | None = None
         for wait in delays(policy, self._random):
             self._tries += 1
-            self._announce("reconnecting", self._tries, _EXPIRY)
+            self._announce("reconnecting", self._tries, self._why)
             with trio.move_on_after(wait):
                 await self._until_lost()
             if self._loss is not None:
@@ -318,7 +343,7 @@ class Supervisor:
                 self._resume()
             return False
         before = self._held
-        self._loss = RealtimeConnectionError(_EXPIRY)  # from here on it is a change like any other
+        self._loss = RealtimeConnectionError(self._why)  # from here on it is a change like any other
         self._begin_gap(old.unfinished())
         if self._nursery is not None:
             self._nursery.start_soon(_leave, before, old, hub.run_config.timeouts.close)
