@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from trio_realtime.core.delivery import EventBuffer, Hold, Overflow, Unbuilt
-from trio_realtime.errors import InputGuardrailTripwireTriggered, ServerError
+from trio_realtime.errors import InputGuardrailTripwireTriggered, ServerError, UserError
 from trio_realtime.events import (
     RealtimeAgentEndEvent,
     RealtimeAgentStartEvent,
@@ -289,6 +289,7 @@ class TurnScope:
     ) -> None:
         self._hub = hub
         self._said = said
+        self._entered = False
         self._turn = turn
         self._request = request
 
@@ -302,6 +303,9 @@ class TurnScope:
             SessionClosed: the session has ended.
         """
         turn, hub = self._turn, self._hub
+        if self._entered:
+            raise UserError("a turn can be entered once; ask for another with respond()")
+        self._entered = True
         try:
             await hub.input_gate.screen(self._said)
         except InputGuardrailTripwireTriggered as error:

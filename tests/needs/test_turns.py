@@ -405,3 +405,14 @@ async def test_need_23_a_turn_that_is_left_while_the_connection_is_made_again_is
         async with session.respond("Are you there?") as turn:
             assert await turn.text() in {"Yes.", STORY}
         assert turn.outcome == "completed"
+
+
+async def test_need_23_a_turn_is_entered_once(autojump_clock):
+    async with talk(ScriptEngine([Say("Hello.")])) as (session, server):
+        scope = session.respond("Hello")
+        async with scope as turn:
+            assert await turn.text() == "Hello."
+        with pytest.raises(UserError, match="once"):
+            async with scope:
+                pass
+        assert count(server, "response.create") == 1

@@ -110,14 +110,15 @@ SENT_BY: Final[Mapping[str, str]] = MappingProxyType(
         "input_audio_buffer.commit": "`send_audio(..., commit=True)`, `commit_audio`",
         "input_audio_buffer.clear": "`clear_audio`",
         "output_audio_buffer.clear": "a raw message",
-        "conversation.item.create": "`send_message`, `add_item`, a tool's output, a guardrail's recovery, "
-        "an approval of a hosted tool",
+        "conversation.item.create": "`send_message`, `respond`, `add_item`, `set_context`, a tool's output, "
+        "a guardrail's message, an approval of a hosted tool",
         "conversation.item.retrieve": "a raw message",
         "conversation.item.truncate": "an interruption: `interrupt`, the user's speech, a guardrail",
-        "conversation.item.delete": "`delete_item`, an interruption before anything was heard",
-        "response.create": "`send_message`, `commit_audio`, `add_item(..., respond=True)`, a tool's output, "
-        "a guardrail's recovery",
-        "response.cancel": "`interrupt`, a guardrail",
+        "conversation.item.delete": "`delete_item`, `set_context`, an interruption before anything was heard, "
+        "`gate_input`, a handoff's `history_filter`",
+        "response.create": "`send_message`, `respond`, `commit_audio`, `add_item(..., respond=True)`, "
+        "a tool's output, `progress`, a guardrail's recovery, an opening line",
+        "response.cancel": "`interrupt`, leaving a `respond` block early, a guardrail",
     }
 )
 """What sends a client event."""
