@@ -404,6 +404,7 @@ class RealtimeSession(Generic[TContext]):
             raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
         _require_entered(self._hub)
         if commit:
+            self._hub.input_gate.commit(respond=False)
             await self._hub.outbox.send(RealtimeModelSendAudio(audio=bytes(audio), commit=True))
         else:
             await self._hub.outbox.send_audio(bytes(audio))

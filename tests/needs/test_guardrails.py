@@ -313,3 +313,17 @@ async def test_need_12_instructions_after_a_trip(autojump_clock):
         create = [event["response"] for event in server.received if event["type"] == "response.create"][-1]
         assert create["instructions"] == "Apologise and change the subject."
         assert count(server, "conversation.item.create") == 1  # no message in the user's name
+
+
+async def test_need_12_words_that_come_only_at_their_end_have_a_longest_hold_too(autojump_clock):
+    config = {"guardrails_settings": gated(1000, max_hold_ms=400)}
+    agent = RealtimeAgent("A", output_guardrails=[no_bad()])
+    model = scripted()
+    async with await RealtimeRunner(agent, model=model, config=config).run() as session, trio.open_nursery() as nursery:
+        listener = Listener(session)
+        await nursery.start(listener)
+        await model.emit(begin(), audio(100), final("All at once."))
+        assert listener.frames == []
+        await trio.sleep(0.4)
+        assert len(listener.frames) == 1
+        nursery.cancel_scope.cancel()

@@ -164,3 +164,24 @@ async def test_need_31_without_transcripts_there_is_nothing_to_screen(settings, 
 async def test_need_31_turn_detection_never_answers_by_itself(settings, expected, autojump_clock):
     async with talk(config={**gated(), "model_settings": settings}) as (_, server):
         assert detection_of(server) == expected
+
+
+async def test_need_31_who_answers_by_himself_goes_on_to(autojump_clock):
+    config = gated()
+    config["model_settings"]["turn_detection"]["create_response"] = False
+    engine = ScriptEngine([Turn("Hello!", user="Hello"), Turn("Never.", user="A bomb")])
+    async with talk(engine, config=config) as (session, server):
+        await session.send_audio(SPOKEN)
+        await trio.sleep(5)
+        assert count(server, "response.create") == 0
+        async with session.respond() as turn:
+            assert await turn.text() == "Hello!"
+        await session.send_audio(SPOKEN)
+        await collect(session, "input_guardrail_tripped")
+
+
+async def test_need_31_audio_that_is_committed_without_a_wish_is_not_answered(autojump_clock):
+    async with talk(ScriptEngine([Turn("Hello!", user="Hello")]), config=gated(detection=None)) as (session, server):
+        await session.send_audio(SPOKEN, commit=True)
+        await trio.sleep(5)
+        assert count(server, "response.create") == 0

@@ -64,12 +64,18 @@ class TranscriptGate:
         item.checked = item.size
         return Check(response_id, item_id, item.whole())
 
-    def replace(self, response_id: str, item_id: str, content_index: int, text: str) -> None:
-        """Set the final words of a part; if they are not the ones that came as deltas, no check has seen them."""
+    def replace(self, response_id: str, item_id: str, content_index: int, text: str) -> bool:
+        """Set the final words of a part; if they are not the ones that came as deltas, no check has seen them.
+
+        Returns:
+            whether they are others.
+        """
         item = self._item(response_id, item_id)
-        if item.parts.get(content_index, "") != text:
-            item.set(content_index, text)
-            item.checked = 0
+        if item.parts.get(content_index, "") == text:
+            return False
+        item.set(content_index, text)
+        item.checked = 0
+        return True
 
     def finish(self, response_id: str) -> Sequence[Check]:
         """End a response: give a check for every item with words that no check has seen, and forget it."""

@@ -98,7 +98,9 @@ class GuardrailRunner:
         """Set the final words of a part."""
         response = self._guarded(response_id)
         if response is not None:
-            self._hub.gate.replace(response_id, item_id, content_index, text)
+            if self._hub.gate.replace(response_id, item_id, content_index, text) and self._hub.held.on:
+                self._hub.held.words(response)
+                self._poke()
             self._catch_up(response)
 
     def finish(self, response: Response, end: Callable[[Hold], None]) -> bool:

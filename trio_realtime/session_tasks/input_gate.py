@@ -48,10 +48,7 @@ def gated_settings(
         transcription = settings.input_audio_transcription
     if transcription is None:
         raise UserError("gate_input needs the user's words: input_audio_transcription must not be None")
-    detection: Any = getattr(side, "turn_detection", NOT_GIVEN)
-    nested = detection is not NOT_GIVEN
-    if not nested:
-        detection = settings.turn_detection
+    detection, nested = _detection(settings)
     if detection is None:
         return settings
     if detection is NOT_GIVEN:
@@ -60,6 +57,13 @@ def gated_settings(
     if nested:
         return attrs.evolve(settings, audio=attrs.evolve(audio, input=attrs.evolve(side, turn_detection=detection)))
     return attrs.evolve(settings, turn_detection=detection)
+
+
+def _detection(settings: RealtimeSessionModelSettings) -> tuple[Any, bool]:
+    """Give the turn detection of settings, and whether they say it the nested way."""
+    audio: Any = settings.audio
+    detection: Any = getattr(getattr(audio, "input", None), "turn_detection", NOT_GIVEN)
+    return (settings.turn_detection, False) if detection is NOT_GIVEN else (detection, True)
 
 
 @attrs.frozen
@@ -83,6 +87,8 @@ class InputGate:
         config = hub.run_config
         self.on: bool = config.gate_input
         self._hub = hub
+        settings = config.model_settings.overlaid(hub.model_config.initial_model_settings)
+        self._answers: bool = getattr(_detection(settings)[0], "create_response", NOT_GIVEN) is not False
         self._guardrails: tuple[InputGuardrail[Any], ...] = tuple(config.input_guardrails)
         self._send, self._receive = trio.open_memory_channel[_Heard](_WAITING)
         self._unanswered: set[str] = set()
@@ -103,7 +109,7 @@ class InputGate:
 
     def item(self, item_id: str) -> None:
         """A spoken item has come into the conversation: its words follow."""
-        if not (self._commits.pop(0) if self._commits else True):
+        if not (self._commits.pop(0) if self._commits else self._answers):
             self._unanswered.add(item_id)
         seconds = self._hub.run_config.guardrails_settings.timeout
         self._pending[item_id] = trio.current_time() + (inf if seconds is None else seconds)
