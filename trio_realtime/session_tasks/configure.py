@@ -14,9 +14,9 @@ from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError
 from trio_realtime.handoffs import enabled_handoffs
 from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import RealtimeModelSendSessionUpdate
+from trio_realtime.session_tasks.fresh_connection import needs_fresh_connection, with_voice_and_model
 from trio_realtime.session_tasks.hub import ConfigWaiter, SessionHub
 from trio_realtime.session_tasks.input_gate import gated_settings
-from trio_realtime.session_tasks.voices import needs_fresh_connection, with_voice_and_model
 from trio_realtime.tools import AgentTools, check_names, collect_tools, enabled_tools
 
 if TYPE_CHECKING:
