@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeGuard, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Final, TypeAlias, TypeGuard, Union, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -17,9 +17,13 @@ import pybase64
 
 from trio_realtime._structure import NotGiven, describe
 
-__all__ = ["Fault", "Hook", "explain", "hook_for"]
+__all__ = ["MAX_INDEX", "ContentIndex", "Fault", "Hook", "explain", "hook_for"]
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
+MAX_INDEX: Final = 999
+"""The last part of an item that an event may be about: the parts before it are made, so a wrong number has a price."""
+ContentIndex: TypeAlias = Annotated[int, MAX_INDEX]
+"""Which part of an item."""
 
 
 class Fault(ValueError):
@@ -50,6 +54,12 @@ def _whole(value: Any, _: Any) -> int:
     if type(value) is int:
         return value
     raise Fault(f"must be a whole number, not {describe(value)}")
+
+
+def _index(value: Any, _: Any) -> int:
+    if type(value) is int and 0 <= value <= MAX_INDEX:
+        return value
+    raise Fault(f"must be a whole number from 0 to {MAX_INDEX}, not {describe(value)}")
 
 
 def _number(value: Any, _: Any) -> float:
@@ -148,6 +158,7 @@ def _make_converter() -> cattrs.Converter:
     for scalar, hook in ((str, _text), (int, _whole), (float, _number), (bool, _flag), (bytes, _base64)):
         converter.register_structure_hook(scalar, hook)
     converter.register_structure_hook_func(lambda tp: tp is Any, _anything)
+    converter.register_structure_hook_func(lambda tp: tp == ContentIndex, _index)
     converter.register_structure_hook_factory(_is_union, _optional)
     converter.register_structure_hook_factory(_is_tuple, _tuple)
     converter.register_structure_hook_func(lambda tp: tp == Mapping[str, Any], _mapping)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from trio_realtime._structure import NotGiven
-from trio_realtime.audio import parse_audio_format
+from trio_realtime.audio import AudioFormat, RealtimeAudioFormat, parse_audio_format
 from trio_realtime.core.responses import CancelResponse
 from trio_realtime.errors import ModelBehaviorError
 from trio_realtime.items import InputAudio, RealtimeItem, UserMessageItem
@@ -137,10 +137,10 @@ class Incoming:
 
     def _note_session(self, session: Mapping[str, Any]) -> None:
         nested = _mapping(_mapping(session.get("audio")).get("output"))
-        output = nested.get("format") or session.get("output_audio_format")
-        self._state.output_format = (output and parse_audio_format(output)) or self._state.output_format
+        output = _format(nested.get("format") or session.get("output_audio_format"))
+        self._state.output_format = output or self._state.output_format
         audio = _mapping(_mapping(session.get("audio")).get("input"))
-        given = parse_audio_format(audio.get("format") or session.get("input_audio_format") or "")
+        given = _format(audio.get("format") or session.get("input_audio_format"))
         if given is not None and self._state.unsettled is not None:
             self._state.unsettled.audio_format = given
         place = audio if "turn_detection" in audio else session
@@ -419,6 +419,11 @@ class Incoming:
                 content_index=event.content_index,
             )
         ]
+
+
+def _format(value: object) -> AudioFormat | None:
+    """Give the format that a server names, as text or in an object; None for anything else."""
+    return parse_audio_format(value if isinstance(value, str) else cast("RealtimeAudioFormat", _mapping(value)))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from trio_realtime.config import Timeouts
 from trio_realtime.core.responses import ResponseRequest, ResponseSequencer
 from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.dialect import Dialect
-from trio_realtime.errors import ModelBehaviorError
+from trio_realtime.errors import InternalError, ModelBehaviorError
 from trio_realtime.ids import new_id
 from trio_realtime.model import Unfinished, UnfinishedResponse
 from trio_realtime.model_events import RealtimeModelErrorEvent, RealtimeModelEvent, RealtimeModelRawServerEvent
@@ -96,7 +96,7 @@ class OpenAIProtocol:
     def receive(self, message: str | bytes, now: float) -> list[RealtimeModelEvent]:
         """Give what a message (``str``: text, ``bytes``: binary) means to a session. Raises nothing.
 
-        A message that the protocol does not allow is one error event.
+        A message that the protocol does not allow is one error event; so is one that this library has a fault with.
         """
         raw: RealtimeModelEvent | None = None
         if self._state.responses.given_up:
@@ -110,6 +110,10 @@ class OpenAIProtocol:
             events: list[RealtimeModelEvent] = self._incoming.translate(structure_event(data), now)
         except ModelBehaviorError as error:
             events = [RealtimeModelErrorEvent(received_at=now, error=error)]
+        except Exception as error:  # noqa: BLE001  one message must not end a call, whatever this library makes of it
+            fault = InternalError("handling a server event failed")
+            fault.__cause__ = error
+            events = [RealtimeModelErrorEvent(received_at=now, error=fault)]
         return events if raw is None else [raw, *events]
 
     def send(self, event: RealtimeModelSendEvent, now: float) -> Outgoing:

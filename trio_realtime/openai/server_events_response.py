@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import attrs
 
+from trio_realtime.openai._strict import ContentIndex
 from trio_realtime.openai.server_event import ServerEvent
 from trio_realtime.openai.server_values import ContentPart, ConversationItem, Response
 
@@ -79,7 +80,7 @@ class ResponseContentPartAddedEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     part: ContentPart
 
 
@@ -91,7 +92,7 @@ class ResponseContentPartDoneEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     part: ContentPart
 
 
@@ -103,7 +104,7 @@ class ResponseOutputTextDeltaEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     delta: str
 
 
@@ -115,7 +116,7 @@ class ResponseOutputTextDoneEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     text: str
 
 
@@ -127,7 +128,7 @@ class ResponseOutputAudioDeltaEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     delta: bytes = attrs.field(repr=lambda value: f"<{len(value)} bytes>")
 
 
@@ -139,7 +140,7 @@ class ResponseOutputAudioDoneEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +151,7 @@ class ResponseOutputAudioTranscriptDeltaEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     delta: str
 
 
@@ -162,7 +163,7 @@ class ResponseOutputAudioTranscriptDoneEvent(ServerEvent):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
+    content_index: ContentIndex
     transcript: str
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import attrs
 
 from trio_realtime._structure import NOT_GIVEN, NotGiven
+from trio_realtime.openai._strict import ContentIndex
 from trio_realtime.openai.server_event import ServerEvent
 from trio_realtime.openai.server_values import (
     ConversationItem,
@@ -126,7 +127,7 @@ class ConversationItemTruncatedEvent(ServerEvent):
 
     type: ClassVar[str] = "conversation.item.truncated"
     item_id: str
-    content_index: int
+    content_index: ContentIndex
     audio_end_ms: int
 
 
@@ -136,7 +137,7 @@ class InputAudioTranscriptionDeltaEvent(ServerEvent):
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.delta"
     item_id: str
-    content_index: int | None = None
+    content_index: ContentIndex | None = None
     delta: str | None = None
     logprobs: tuple[Mapping[str, Any], ...] | None = None
 
@@ -147,7 +148,7 @@ class InputAudioTranscriptionCompletedEvent(ServerEvent):
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.completed"
     item_id: str
-    content_index: int
+    content_index: ContentIndex
     transcript: str
     usage: TranscriptUsage | None = None
     languages: tuple[Mapping[str, Any], ...] | None = None
@@ -160,7 +161,7 @@ class InputAudioTranscriptionFailedEvent(ServerEvent):
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.failed"
     item_id: str
-    content_index: int
+    content_index: ContentIndex
     error: ErrorDetails
 
 
@@ -170,7 +171,7 @@ class InputAudioTranscriptionSegmentEvent(ServerEvent):
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.segment"
     item_id: str
-    content_index: int
+    content_index: ContentIndex
     id: str
     speaker: str
     text: str
