@@ -89,6 +89,43 @@ class TestOrder:
         conversation = build(("a", "b"), ("b", "a"), ("c", None))
         assert sorted(ids(conversation)) == ["a", "b", "c"]
 
+    @settings(max_examples=300, deadline=None)
+    @given(st.integers(0, 2**32))
+    def test_whatever_servers_say_of_places_every_item_has_one(self, seed):
+        """Rings, own anchors, anchors that are deleted or never come: nothing is lost, and nothing goes on for ever."""
+        choose = random.Random(seed)
+        conversation, expected = Conversation(), set()
+        deleted = set()
+        for _ in range(40):
+            item_id, anchor = (choose.choice(["root", "", *(f"i{number}" for number in range(7))]) for _ in range(2))
+            match choose.randrange(5):
+                case 0:
+                    conversation.delete(item_id)
+                    if item_id in expected:
+                        expected.discard(item_id)
+                        deleted.add(item_id)
+                case 1:
+                    conversation.add_words(item_id, 0, "x", "user_audio")
+                    expected |= {item_id} - deleted
+                case kind:
+                    conversation.upsert(user(item_id, choose.choice([anchor, None])), anchored=kind != 2)
+                    expected |= {item_id} - deleted
+            assert set(ids(conversation)) == expected
+            assert len(ids(conversation)) == len(expected)
+
+    def test_an_item_may_have_the_name_of_the_first_place(self):
+        conversation = build(("a", None), ("root", "a"), ("b", "root"))
+        assert ids(conversation) == ["b", "a", "root"]
+        conversation.delete("root")
+        assert ids(conversation) == ["b", "a"]
+
+    def test_own_anchor_from_the_beginning(self):
+        conversation = build(("a", "a"), ("b", "a"))
+        assert ids(conversation) == ["a", "b"]
+        assert conversation.delete("a")
+        assert conversation.delete("b")
+        assert ids(conversation) == []
+
     def test_own_anchor_is_ignored(self):
         conversation = build(("a", None))
         conversation.upsert(user("a", "a"), anchored=True)

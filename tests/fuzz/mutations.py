@@ -18,7 +18,23 @@ _ODD: tuple[Any, ...] = (
     {"": ""}, {"type": "message"}, {"code": "x", "message": None},
 )  # fmt: skip
 _IDS = ("id", "item_id", "response_id", "call_id", "previous_item_id", "event_id", "approval_request_id")
-_SPLICES = (b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\\u0000", b"\\ud800", b"null", b"1e999", b"\x00", b"\xff", b"\xc3")
+_SPLICES = (
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b",",
+    b":",
+    b"\\",
+    b"\\u0000",
+    b"\\ud800",
+    b"null",
+    b"1e999",
+    b"\x00",
+    b"\xff",
+    b"\xc3",
+)
 
 
 class Mutator:
@@ -85,7 +101,9 @@ class Mutator:
             case 4:
                 holder[key] = [copy.deepcopy(holder[key]) for _ in range(rng.randrange(4))]
             case 5 if isinstance(holder, dict):
-                holder[rng.choice(("type", "status", "role", "delta", "output", "content"))] = copy.deepcopy(holder[key])
+                holder[rng.choice(("type", "status", "role", "delta", "output", "content"))] = copy.deepcopy(
+                    holder[key]
+                )
             case _:
                 holder[key] = str(holder[key])[: rng.randrange(40)]
 

@@ -41,7 +41,8 @@ Change: TypeAlias = Literal["added", "updated", "unchanged"]
 PartKind: TypeAlias = Literal["user_audio", "assistant_audio", "assistant_text"]
 """Which kind of words a delta carries."""
 
-_FIRST: Final = "root"
+_ROOT: Final = "root"
+_FIRST: Final = "\ud800"  # the first place; no id, for no JSON text has a lone surrogate
 """The protocol's name for the place before the first item."""
 
 
@@ -122,7 +123,7 @@ class Conversation:
         if merged != old:
             self._items = self._items.set(self._place[item_id], merged)
         if anchored:
-            self._reanchor(item_id, item.previous_item_id or _FIRST)
+            self._reanchor(item_id, _place_of(item.previous_item_id))
         return "unchanged" if merged == old else "updated"
 
     def delete(self, item_id: str) -> bool:
@@ -232,8 +233,10 @@ class Conversation:
     def _insert(self, item: RealtimeItem, *, anchored: bool) -> None:
         item_id = item.item_id
         last = self._items[-1].item_id if self._items else _FIRST
-        anchor = (item.previous_item_id or _FIRST) if anchored else last
+        anchor = _place_of(item.previous_item_id) if anchored else last
         anchor = self._living(anchor)
+        if not self._can_stand_behind(anchor, item_id, _FIRST):
+            anchor = _FIRST  # the server contradicts itself
         if not anchored:
             self._weak.add(item_id)
         self._anchor[item_id] = anchor
@@ -247,12 +250,34 @@ class Conversation:
         anchor = self._living(anchor)
         self._weak.discard(item_id)
         old = self._anchor[item_id]
-        if anchor in (old, item_id):
+        if anchor == old or not self._can_stand_behind(anchor, item_id, old):
             return
         self._followers[old].remove(item_id)
         self._anchor[item_id] = anchor
         self._followers.setdefault(anchor, []).append(item_id)
         self._sort()
+
+    def _can_stand_behind(self, anchor: str, item_id: str, instead: str) -> bool:
+        """Say whether an item can be anchored there: not if its anchor stands behind the item itself.
+
+        If that is so by a guess only, what was guessed goes to ``instead``.
+        """
+        if anchor == item_id or item_id not in self._followers:
+            return anchor != item_id
+        chain: list[str] = []
+        at = anchor
+        while at != item_id and at in self._anchor:
+            chain.append(at)
+            at = self._anchor[at]
+        if at != item_id:
+            return True
+        guessed = next((member for member in reversed(chain) if member in self._weak), None)
+        if guessed is None:
+            return False
+        self._followers[self._anchor[guessed]].remove(guessed)
+        self._anchor[guessed] = instead
+        self._followers.setdefault(instead, []).append(guessed)
+        return True
 
     def _living(self, anchor: str) -> str:
         while anchor in self._deleted:
@@ -270,13 +295,16 @@ class Conversation:
                 if item_id not in order:
                     order[item_id] = None
                     stack.extend(self._followers.get(item_id, ()))
-        order.update(dict.fromkeys(item.item_id for item in self._items))  # a ring of anchors: keep as it came
         self._arrange(order)
 
     def _arrange(self, order: Iterable[str]) -> None:
         items = {item.item_id: item for item in self._items}
         self._items = pvector(items[item_id] for item_id in order)
         self._place = {item.item_id: place for place, item in enumerate(self._items)}
+
+
+def _place_of(previous_item_id: str | None) -> str:
+    return _FIRST if previous_item_id in (None, _ROOT) else previous_item_id
 
 
 def _forward(old: ItemStatus | None, new: ItemStatus | None) -> ItemStatus | None:
