@@ -96,7 +96,8 @@ def test_a_terminal_has_a_line_for_the_level(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     view = TalkView()
     with view:
-        view.level(3000, playing=True)
+        for _ in range(8):
+            view.level(3000, playing=True)
         view.words("a", "hello", final=False)
         view.hearing(on=True)
         assert "hello" in str(view._line())

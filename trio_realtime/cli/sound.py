@@ -202,7 +202,7 @@ class FileSound(Sound):
 
     def __init__(self, pcm: bytes, played: Played, *, speed: float = 1.0) -> None:
         self.queue: PlayQueue = PlayQueue(played)
-        self.recorded = bytearray()
+        self.recorded: bytearray = bytearray()
         self._pcm = pcm
         self._at = 0
         self._step = CHUNK_SECONDS / speed

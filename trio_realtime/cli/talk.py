@@ -149,7 +149,7 @@ class Talk:
         speed: float = 1.0,
     ) -> None:
         self.turns: list[float] = []
-        self.interruptions = 0
+        self.interruptions: int = 0
         self._session = session
         self._sound = sound
         self._queue: PlayQueue = sound.queue

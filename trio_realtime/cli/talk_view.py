@@ -17,6 +17,8 @@ __all__ = ["TalkView", "meter"]
 
 _WIDTH: Final = 16
 _FULL: Final = 6_000.0
+_REFRESH_EVERY: Final = 4
+"""Pieces of the microphone's audio, of 20 ms."""
 _NAMES: Final = {"user": ("you", "bold blue"), "assistant": ("assistant", "bold green")}
 
 
@@ -33,13 +35,15 @@ class TalkView:
         self._console = make_console()
         self._live: Live | None = None
         self._level = 0.0
+        self._levels = 0
         self._state = ""
         self._partial: dict[str, str] = {}
         self._shown: set[str] = set()
 
     def __enter__(self) -> None:
         if self._console.is_terminal:
-            self._live = Live(get_renderable=self._line, console=self._console, refresh_per_second=12, transient=True)
+            # Refreshed here: a thread of its own would read what this one changes.
+            self._live = Live(get_renderable=self._line, console=self._console, auto_refresh=False, transient=True)
             self._live.start()
 
     def __exit__(
@@ -59,6 +63,9 @@ class TalkView:
         self._level = max(level, 0.7 * self._level)
         if self._state != "you speak":
             self._state = "agent speaks" if playing else ""
+        self._levels += 1
+        if self._live is not None and self._levels % _REFRESH_EVERY == 0:
+            self._live.refresh()
 
     def hearing(self, *, on: bool) -> None:
         """Show that the service hears the user."""
