@@ -33,6 +33,7 @@ from trio_realtime.server import (
     Say,
     ScriptEngine,
     StallHandshake,
+    Transcript,
     synthesize,
 )
 
@@ -581,6 +582,31 @@ async def test_a_turn_goes_on_over_a_loss(autojump_clock):
         assert asked.outcome == "completed"
 
 
+async def test_a_turn_whose_reply_is_interrupted_in_the_gap_is_over(autojump_clock):
+    async with calling(ScriptEngine([[Say(LONG)], [Say("Again.")]], restart=False), pace=2.0) as (session, server):
+        server.fault(RejectHandshake(503))
+        async with session.respond("Go") as asked:
+            await heard(session, 500)
+            await server.connections[0].drop()
+            await collect(session, "agent_end", status="incomplete")
+            await session.interrupt()
+            await asked.wait()
+            assert (asked.outcome, asked.reason) == ("incomplete", "connection_lost")
+
+
+async def test_a_turn_that_is_left_in_the_gap_is_not_asked_for_again(autojump_clock):
+    async with calling(ScriptEngine([[Say(LONG)], [Say("Again.")]], restart=False), pace=2.0) as (session, server):
+        server.fault(RejectHandshake(503))
+        async with session.respond("Go") as asked:
+            await heard(session, 500)
+            await server.connections[0].drop()
+            await collect(session, "agent_end", status="incomplete")
+        await again(session)
+        await trio.sleep(5)
+        assert "response.create" not in server.connections[1].received_types()
+        assert asked.outcome in {"cancelled", "incomplete"}
+
+
 async def test_a_deletion_that_was_not_confirmed_is_done(autojump_clock):
     async with calling() as (session, server):
         await turn(session)
@@ -684,6 +710,22 @@ async def test_the_change_waits_for_a_turn_boundary(autojump_clock):
         assert trio.current_time() < 100
         await server.connections[0].wait_closed()
         assert server.connections[0].close_code == 1000
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_the_change_waits_a_little_for_a_transcript(comes, autojump_clock):
+    class Slow(EchoEngine):
+        async def transcribe(self, clip):
+            return Transcript("Good morning", delay=3.0 if comes else 1000.0)
+
+    config = {"reconnect": {"before_expiry": 30}, "model_settings": {"turn_detection": None}}
+    async with calling(Slow(), config=config, session_seconds=100) as (session, _server):
+        await trio.sleep(69)
+        await session.send_audio(synthesize("Good morning"))
+        await session.commit_audio(respond=False)
+        await collect_for(session, "connection", status="reconnected", seconds=100)
+        assert session.statistics().left_out_items == (0 if comes else 1)
+        assert trio.current_time() == pytest.approx(72.1 if comes else 74.6, abs=0.6)
 
 
 async def test_nothing_is_lost_of_what_is_said_during_the_change(autojump_clock):

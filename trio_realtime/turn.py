@@ -229,6 +229,10 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
             self._closed = error if closed else None
             self._settle("failed", reason, trio.current_time())
 
+    def give_up(self, outcome: ResponseStatus, reason: str) -> None:
+        """The rest of the response will not come, and no other."""
+        self._settle(outcome, reason, trio.current_time())
+
     def _settle(self, outcome: ResponseStatus, reason: str | None, at: float | None) -> None:
         if self._outcome is None:
             self._outcome, self._reason = outcome, reason

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trio_realtime import SessionClosed
-from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendUserInput
+from trio_realtime import RealtimeConnectionError, SessionClosed
+from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendInterrupt, RealtimeModelSendUserInput
 from trio_realtime.session_tasks.outbox import Outbox
 
 
@@ -247,3 +248,70 @@ async def test_the_end_in_the_middle_of_what_goes_together(autojump_clock, nurse
     await wait_all_tasks_blocked()
     with pytest.raises(trio.EndOfChannel):
         await outbox.next(inf)
+
+
+# -- without a connection ------------------------------------------------------------------------------------------------
+
+
+async def test_a_held_outbox_gives_nothing_and_keeps_its_order(autojump_clock, nursery) -> None:
+    outbox = Outbox()
+    outbox.hold(1_000)
+    nursery.start_soon(outbox.send, RealtimeModelSendUserInput(user_input="a"))
+    await wait_all_tasks_blocked()
+    await outbox.send_audio(b"x")
+    assert outbox.has_commands
+    assert outbox.waiting_audio > 0
+    assert await outbox.next(inf) is None
+    outbox.release()
+    first, second = await outbox.next(inf), await outbox.next(inf)
+    assert (first.event.user_input, second.event.audio) == ("a", b"x")
+    assert not outbox.has_commands
+
+
+async def test_audio_beyond_the_bound_is_dropped_from_the_front_and_counted(autojump_clock) -> None:
+    outbox = Outbox()
+    outbox.hold(1_000)
+    for number in range(4):
+        await outbox.send_audio(bytes([number]) * 300)
+    assert outbox.dropped_audio == 600
+    outbox.release()
+    assert [(await outbox.next(inf)).event.audio[0] for _ in range(2)] == [2, 3]
+
+
+async def test_what_is_not_kept_is_dropped_whole_and_its_senders_told(autojump_clock, nursery) -> None:
+    outbox, told = Outbox(), []
+    kept = RealtimeModelSendUserInput(user_input="a")
+
+    async def send(*events: Any) -> None:
+        try:
+            await outbox.send_and_wait(*events)
+        except RealtimeConnectionError as error:
+            told.append(str(error))
+
+    outbox.hold(1_000)
+    nursery.start_soon(send, kept, RealtimeModelSendInterrupt())
+    nursery.start_soon(outbox.send, kept)
+    outbox.send_first(RealtimeModelSendInterrupt())
+    await wait_all_tasks_blocked()
+    dropped = outbox.discard(lambda event: event is kept, RealtimeConnectionError("gone"))
+    await wait_all_tasks_blocked()
+    assert len(dropped) == 3
+    assert told == ["gone"]
+    outbox.release()
+    assert (await outbox.next(inf)).event is kept
+
+
+async def test_what_concerns_a_connection_is_nothing_without_one() -> None:
+    outbox, seen = Outbox(), []
+    outbox.stopped_meanwhile = seen.append
+    outbox.hold(1_000, gap=True)
+    outbox.send_first(RealtimeModelSendInterrupt())
+    outbox.send_first(RealtimeModelSendUserInput(user_input="a"))
+    assert seen == [RealtimeModelSendInterrupt()]
+    outbox.end_gap()
+    outbox.send_first(RealtimeModelSendInterrupt())
+    outbox.release()
+    assert [type((await outbox.next(inf)).event).__name__ for _ in range(2)] == [
+        "RealtimeModelSendUserInput",
+        "RealtimeModelSendInterrupt",
+    ]

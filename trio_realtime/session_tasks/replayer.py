@@ -79,6 +79,8 @@ class Replayer:
 
     def drop_requests(self) -> None:
         """Ask for no response again: the user has interrupted it."""
+        for event in self._requests:
+            self._hub.turns.lost(request_name(event))
         self._requests.clear()
 
     def withdraw(self, request_id: str) -> None:

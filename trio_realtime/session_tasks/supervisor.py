@@ -15,6 +15,7 @@ The rules that it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ from trio_realtime.core.reconnection import Verdict, delays, judge_attempt, judg
 from trio_realtime.core.unsettled import MAX_AUDIO_SECONDS
 from trio_realtime.errors import RealtimeConnectionError, RealtimeTimeoutError
 from trio_realtime.events import RealtimeConnectionEvent
+from trio_realtime.items import InputAudio, UserMessageItem
 from trio_realtime.model import RealtimeConnection, RealtimeModel, Unfinished
 from trio_realtime.model_inputs import (
     RealtimeModelSendEvent,
@@ -47,6 +49,10 @@ __all__ = ["Supervisor"]
 _EXPIRY: Final = "the session's time is nearly over"
 _LOOK: Final = 0.1
 """Seconds between two looks for a turn boundary, in the last minute of a connection."""
+_FOR_WORDS: Final = 5.0
+"""Seconds that are waited there for a transcript; there may be none."""
+_NEWEST: Final = 4
+"""Items that are looked at for a transcript that is missing."""
 
 
 class Supervisor:
@@ -236,6 +242,8 @@ class Supervisor:
             return
         if trio.current_time() - self._since >= policy.max_delay:
             self._tries = 0
+        if self._nursery is not None:  # whoever still reads it learns that it is over
+            self._nursery.start_soon(_leave, self._held, hub.connection, hub.run_config.timeouts.close)
         cause = self._loss
         waits = list(delays(policy, self._random))
         while self._tries < policy.max_attempts and not hub.ended.is_set():
@@ -280,7 +288,7 @@ class Supervisor:
         """Make a new connection while the old one still works, and change over at a turn boundary."""
         hub, policy = self._hub, self._policy
         self._planned, self._tries = inf, 0
-        await self._boundary()
+        await self._boundary(_FOR_WORDS)
         if self._loss is not None or policy is None:
             return
         hub.status = "reconnecting" if hub.status == "connected" else hub.status
@@ -316,11 +324,30 @@ class Supervisor:
                 reason += f": {held.error}"
             self._announce("connected", 0, reason)
 
-    async def _boundary(self) -> None:
-        """Wait until nothing is under way, or the connection is lost."""
-        while self._loss is None and not self._is_boundary():
+    async def _boundary(self, patience: float = 0.0) -> None:
+        """Wait until nothing is under way, or the connection is lost.
+
+        Args:
+            patience: seconds that are waited for a transcript that may still come.
+        """
+        quiet_since = inf
+        while self._loss is None:
+            now = trio.current_time()
+            quiet_since = min(quiet_since, now) if self._is_boundary() else inf
+            if quiet_since < inf and (now - quiet_since >= patience or not self._words_are_missing()):
+                return
             with trio.move_on_after(_LOOK):
                 await self._until_lost()
+
+    def _words_are_missing(self) -> bool:
+        """Say whether the transcript of what the user said last may still come: without it, it cannot be told again."""
+        history = self._hub.conversation.snapshot()
+        return any(
+            isinstance(part, InputAudio) and not part.transcript
+            for item in history[-_NEWEST:]
+            if isinstance(item, UserMessageItem)
+            for part in item.content
+        )
 
     async def _until_lost(self) -> None:
         while self._loss is None:
@@ -458,7 +485,7 @@ class Supervisor:
 
 async def _leave(held: HeldConnection | None, connection: RealtimeConnection, seconds: float) -> None:
     """Close a connection that another one has replaced."""
-    with trio.move_on_after(seconds):
+    with trio.move_on_after(seconds), suppress(Exception):  # it is not needed any more, however it ends
         await connection.aclose()
     if held is not None:
         held.release.set()

@@ -63,6 +63,12 @@ class TurnBook:
             code = getattr(event.error, "code", None) or getattr(event.error, "name", None)
             turn.fail(event.error, code or "refused")
 
+    def lost(self, request_id: str | None) -> None:
+        """A request whose response was lost with its connection is not sent again."""
+        turn = self._open.get(request_id or "")
+        if turn is not None:
+            turn.give_up("incomplete", "connection_lost")
+
     def leave(self, turn: RealtimeTurn) -> None:
         """Follow a turn no more."""
         self._waiting.pop(turn.request_id, None)
