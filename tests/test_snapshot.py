@@ -59,6 +59,8 @@ SNAPSHOT = SessionSnapshot(
     calls=(OpenCall(call_id="c2", state="running"),),
     awaits_response=True,
     decisions=(StandingDecision(tool="look of A", approved=False, message="No."),),
+    ways_back=("B",),
+    slots={"roster": "s"},
     usage=USAGE,
     seconds=12.5,
 )

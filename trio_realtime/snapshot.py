@@ -69,6 +69,8 @@ class SessionSnapshot:
         calls: the tool calls of the history that had no output yet.
         awaits_response: a response was asked for, or had begun, and had not ended.
         decisions: what was decided with ``always``.
+        ways_back: names of the agents that the current one can hand back to, beside its own handoffs.
+        slots: the items of the named slots, by key.
         usage: the tokens so far, without the entries of single responses.
         seconds: how long the session had lasted.
     """
@@ -79,6 +81,8 @@ class SessionSnapshot:
     calls: Sequence[OpenCall] = ()
     awaits_response: bool = False
     decisions: Sequence[StandingDecision] = ()
+    ways_back: Sequence[str] = ()
+    slots: Mapping[str, str] = attrs.Factory(dict[str, str])
     usage: Usage = attrs.Factory(Usage)
     seconds: float = 0.0
 

@@ -9,7 +9,7 @@ import trio
 
 from tests.session_tasks.test_resuming import HISTORY, creates, ids, through_json
 from tests.talk import KEY, collect, make_agent, of, outputs
-from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeRunner, function_tool
+from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeRunner, function_tool, realtime_handoff
 from trio_realtime.server import CallTool, Delay, LocalServer, Pause, RejectHandshake, Say, ScriptEngine
 
 NEVER = {"item_id": "y", "type": "function_call", "call_id": "c9", "name": "look", "arguments": "{}"}
@@ -91,3 +91,32 @@ async def test_a_snapshot_between_a_request_and_its_answer(autojump_clock: Any) 
         assert session.snapshot()["awaits_response"]
         await collect(session, "agent_end")
         assert not session.snapshot()["awaits_response"]
+
+
+async def test_slots_and_ways_back_go_along(autojump_clock: Any) -> None:
+    billing = make_agent(name="Billing", instructions="Different.")
+    agent = make_agent(handoffs=[realtime_handoff(billing, way_back=True)])
+    runner, _ = make(ScriptEngine([CallTool("transfer_to_billing", {}, "c1"), Say("Yes?")]), agent)
+    async with await runner.run(model_config={"api_key": KEY}) as session:
+        await session.set_context("roster", "Ann, Bob")
+        await session.send_message("Billing, please")
+        await collect(session, "agent_end", 2)
+        snapshot = through_json(session.snapshot())
+    assert snapshot["ways_back"] == ["Assistant"]
+    assert list(snapshot["slots"]) == ["roster"]
+    runner, server = make(ScriptEngine([CallTool("transfer_to_assistant", {}, "c2"), Say("Again?")]), agent)
+    async with await runner.run(resume=snapshot, model_config={"api_key": KEY}) as session:
+        assert session.snapshot()["ways_back"] == ["Assistant"]
+        await session.set_context("roster", "Ann")
+        texts = [
+            "".join(part.text or "" for part in item.content)
+            for item in session.history
+            if getattr(item, "role", "") == "system"
+        ]
+        assert texts == ["Ann"]
+        await session.send_message("Back, please")
+        await collect(session, "handoff")
+        assert session.current_agent is agent
+        await collect(session, "agent_end")
+        assert session.snapshot()["ways_back"] == []
+        assert outputs(server.connections[0])[-1] == ("c2", '{"assistant": "Assistant"}')

@@ -109,6 +109,7 @@ async def overlaid_settings(
 async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentTools]:
     """Give what the session connects with, and the tools that it begins with."""
     settings, tools = await initial_settings(hub.agent, hub.wrapper, hub.model_config, hub.run_config)
+    settings, tools, hub.more_handoffs = _with_more(settings, tools, hub.more_handoffs)
     config = attrs.evolve(
         hub.model_config,
         initial_model_settings=settings,
@@ -118,6 +119,19 @@ async def connect_settings(hub: SessionHub) -> tuple[RealtimeModelConfig, AgentT
     )
     hub.supervisor.configuration.settings = settings
     return config, tools
+
+
+def _with_more(
+    settings: RealtimeSessionModelSettings, tools: AgentTools, handoffs: Sequence[Handoff]
+) -> tuple[RealtimeSessionModelSettings, AgentTools, tuple[Handoff, ...]]:
+    """Add handoffs to those of an agent, but for what it has already; gives also which these are."""
+    names = {handoff.tool_name for handoff in tools.handoffs}
+    more = tuple(handoff for handoff in handoffs if handoff.tool_name not in names)
+    if more:
+        tools = attrs.evolve(tools, handoffs=(*tools.handoffs, *more))
+        check_names(tools.tools, tools.handoffs)
+        settings = attrs.evolve(settings, handoffs=tools.handoffs)
+    return settings, tools, more
 
 
 async def apply_agent(
@@ -142,16 +156,11 @@ async def apply_agent(
     """
     async with hub.agent_lock:
         settings, tools = await _read_agent(hub, agent)
-        names = {handoff.tool_name for handoff in tools.handoffs}
-        more = tuple(handoff for handoff in handoffs if handoff.tool_name not in names)
-        if more:
-            tools = attrs.evolve(tools, handoffs=(*tools.handoffs, *more))
-            check_names(tools.tools, tools.handoffs)
-            settings = attrs.evolve(settings, handoffs=tools.handoffs)
+        settings, tools, more = _with_more(settings, tools, handoffs)
         why = needs_fresh_connection(hub, settings)
         if why is None or not await _change_connection(hub, settings, why):
             await _configure(hub, settings)
-        before, hub.agent, hub.tools = hub.agent, agent, tools
+        before, hub.agent, hub.tools, hub.more_handoffs = hub.agent, agent, tools, more
         hub.tool_runner.scopes.happened("handoff")
         hub.follow_audio_format()
         return before

@@ -45,6 +45,7 @@ from trio_realtime.snapshot import SessionSnapshot
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
+    from trio_realtime.handoffs import Handoff
     from trio_realtime.model import RealtimeConnection
     from trio_realtime.session import RealtimeSession
     from trio_realtime.session_tasks.approvals import Approvals
@@ -142,6 +143,7 @@ class SessionHub:
         self.keeper: SessionKeeper | None = None
         self.limit: str | None = None
         self.resumed: SessionSnapshot | None = None
+        self.more_handoffs: tuple[Handoff, ...] = ()
         self.replayed: frozenset[str] = frozenset()
         self.stands_for: Mapping[str, str] = {}
         self.began: float | None = None

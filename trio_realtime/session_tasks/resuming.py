@@ -20,7 +20,7 @@ from trio_realtime.core.heard import Cut, heard_item
 from trio_realtime.core.replay import message_content, plan_replay
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, SessionClosed, UserError
 from trio_realtime.events import RealtimeHistoryUpdated
-from trio_realtime.handoffs import Handoff
+from trio_realtime.handoffs import Handoff, realtime_handoff
 from trio_realtime.items import AssistantMessageItem, RealtimeItem, RealtimeToolCallItem
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.model_inputs import RealtimeModelSendToolOutput
@@ -57,6 +57,8 @@ def snapshot_of(hub: SessionHub) -> SessionSnapshot:
         decisions=tuple(
             StandingDecision(tool=tool, approved=approved, message=message) for tool, approved, message in approvals
         ),
+        ways_back=tuple(handoff.agent_name for handoff in hub.more_handoffs),
+        slots=hub.slots.items,
         usage=usage,
         seconds=hub.seconds(),
     )
@@ -164,7 +166,10 @@ def restore(hub: SessionHub, snapshot: SessionSnapshot) -> None:
     Raises:
         UserError: its agent is not there.
     """
-    hub.agent = find_agent(hub.agent, snapshot.agent)
+    start = hub.agent
+    hub.agent = find_agent(start, snapshot.agent)
+    hub.more_handoffs = tuple(realtime_handoff(find_agent(start, name)) for name in snapshot.ways_back)
+    hub.slots.restore(snapshot.slots)
     hub.resumed = snapshot
     hub.wrapper.usage.add(snapshot.usage)
     for decision in snapshot.decisions:

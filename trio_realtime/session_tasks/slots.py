@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import trio
@@ -22,6 +23,15 @@ class ContextSlots:
         self._hub = hub
         self._items: dict[str, str] = {}
         self._lock = trio.Lock()
+
+    @property
+    def items(self) -> dict[str, str]:
+        """The item of each slot, by its key."""
+        return {name.partition("/")[2]: item_id for name, item_id in self._items.items()}
+
+    def restore(self, items: Mapping[str, str]) -> None:
+        """Take up the slots of a session that goes on here."""
+        self._items = {f"{item_id}/{key}": item_id for key, item_id in items.items()}
 
     async def put(self, key: str, text: str | None) -> str | None:
         """Put a text in the place of the one before, or none; gives the id of the new item.
