@@ -46,6 +46,8 @@ WAITS: dict[str, str] = {
     "session_tasks/supervisor.py Supervisor._noted": "`timeouts.close`",
     "session_tasks/supervisor.py Supervisor._open": "`timeouts.connect`",
     "session_tasks/supervisor.py Supervisor._until_lost": WORK,
+    # then `reconnect` bounds it; a turn that does not end is the response's matter
+    "session_tasks/supervisor.py Supervisor.change_to": "the next turn boundary",
     "session_tasks/supervisor.py Supervisor.heard_of": "`timeouts.close`",
     "session_tasks/supervisor.py Supervisor.next_connection": WORK,
     "session_tasks/supervisor.py Supervisor.run": WORK,
