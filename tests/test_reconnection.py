@@ -318,7 +318,7 @@ async def test_a_pending_call_goes_on_and_its_one_output_goes_to_the_replayed_ca
 
 
 async def test_an_output_that_was_sent_and_not_confirmed_is_told_once(autojump_clock):
-    async with calling(faults=[Drop(event="conversation.item.added", skip=3)]) as (session, server):
+    async with calling(faults=[Drop(event="conversation.item.added", skip=2)]) as (session, server):
         await session.send_message("What is the weather in Paris?")
         await collect(session, "agent_end", status="completed", count=1)
         await again(session)
@@ -771,6 +771,17 @@ async def test_an_attached_call_is_attached_again_and_told_nothing(autojump_cloc
         assert server.connections[1].received_types() == []
         await turn(session, "Goodbye")
         assert len(words(session)) == 4
+
+
+async def test_an_output_that_an_attached_call_may_not_have_got_is_sent_under_the_same_id(autojump_clock):
+    async with calling(model=OpenAIRealtimeSIPModel, model_config={"call_id": "rtc_1"}) as (session, server):
+        server.fault(Drop(event="conversation.item.added", skip=2))
+        await session.send_message("What is the weather in Paris?")
+        await again(session)
+        first = [e["item"] for e in created(server.connections[0]) if e["item"]["type"] == "function_call_output"]
+        (second,) = created(server.connections[1])
+        assert second["item"] == first[0]
+        assert "response.create" not in server.connections[1].received_types()
 
 
 async def test_404_is_the_end_of_the_call(autojump_clock):

@@ -52,6 +52,14 @@ def test_items_until_the_server_has_them(unsettled):
     assert not unsettled.rest()
 
 
+def test_a_server_that_confirms_nothing_does_not_fill_the_memory(unsettled):
+    unsettled.audio(b"ab")
+    for number in range(2000):
+        unsettled.create(None, made(f"i{number}"), {"item": made(f"i{number}")})
+    assert len(left(unsettled)) == 1000
+    assert left(unsettled)[:2] == [b"ab", ("create", "i1001")]
+
+
 def test_audio_until_it_is_committed(unsettled):
     unsettled.audio(b"")
     assert not unsettled.has_audio

@@ -22,6 +22,8 @@ from trio_realtime.model_inputs import (
 
 __all__ = ["MAX_AUDIO_SECONDS", "Unsettled"]
 
+_MAX_ENTRIES: Final = 1000
+"""Events that are kept: many more than can be on their way."""
 MAX_AUDIO_SECONDS: Final = 30.0
 """Audio that is kept: longer than most of what is said in one go, and 1.4 MB of 24 kHz PCM at most."""
 
@@ -119,6 +121,8 @@ class Unsettled:
     def _add(self, event: _Event) -> None:
         self._log.append(event)
         self._open = None
+        if len(self._log) > _MAX_ENTRIES:  # a server that confirms nothing
+            self._log.remove(next(entry for entry in self._log if isinstance(entry, _Event)))
 
     # -- what the server says ----------------------------------------------------------------------------------------
 
