@@ -253,6 +253,7 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
         if self._outcome is None:
             self._settle("cancelled", "left", trio.current_time())
         self.left = True
+        self._stream.purge_audio(None)  # nobody waits for it to be taken
 
 
 class _TurnBuffer(EventBuffer):

@@ -167,3 +167,17 @@ async def test_need_29_a_call_that_is_forgotten_gets_its_output(autojump_clock):
         await model.emit(m.RealtimeModelItemUpdatedEvent(item=item), call("x", "c1", id="i1"))
         await model.emit(m.RealtimeModelItemUpdatedEvent(item=AssistantMessageItem(item_id="a")))
         assert [item.item_id for item in session.history] == ["a"]
+
+
+@pytest.mark.parametrize(("code", "raises"), [("item_delete_invalid_item_id", False), ("server_error", True)])
+async def test_need_35_a_refusal_of_the_deletion(code, raises, autojump_clock):
+    async with talk() as (session, server):
+        await session.set_context("roster", "Ann.")
+        server._plan.add(Refuse("conversation.item.delete", code=code, message="No."))
+        if raises:
+            with pytest.raises(ServerError):
+                await session.set_context("roster", "Bob.")
+        else:
+            await session.set_context("roster", "Bob.")
+        await session.set_context("roster", "Eve.")
+        assert texts(session)[-1] == "Eve."

@@ -190,3 +190,51 @@ async def test_need_17_a_plain_tool_can_end_too(autojump_clock):
         events, _ = await read(session)
         assert of(events, "transcript")[-1].text == GOODBYE
         assert outputs(server) == [("c1", "bye")]
+
+
+async def test_need_17_a_later_wish_does_not_put_it_off(autojump_clock):
+    async with talk(ScriptEngine([[Say("One."), Pause(3)]])) as (session, _):
+        await session.send_message("Count")
+        await collect(session, "audio")
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.end, "turn")
+            await trio.sleep(0.5)
+            nursery.start_soon(session.end, "playback")
+        assert trio.current_time() - began == pytest.approx(3, abs=0.2)
+
+
+async def test_need_17_a_session_that_ends_meanwhile(autojump_clock):
+    async with talk(ScriptEngine([Pause(1000)])) as (session, _):
+        await session.send_message("Think")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.end)
+            await trio.sleep(1)
+            await session.close()
+        assert session.status == "closed"
+
+
+async def test_need_17_audio_that_nobody_has_taken_yet_is_waited_for(autojump_clock):
+    async with talk(ScriptEngine([Say(GOODBYE)])) as (session, _):
+        await session.send_message("Bye")
+        await collect(session, "audio")
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.end, "playback")
+            await trio.sleep(10)
+            assert session.status == "connected"
+            await read(session)
+        assert trio.current_time() - began < 10 + len(GOODBYE) / 16 + 0.2
+
+
+async def test_need_17_a_turn_that_was_not_read_to_its_end_does_not_put_it_off(autojump_clock):
+    async with talk(ScriptEngine([Say(GOODBYE)])) as (session, _):
+        async with session.respond("Bye") as turn:
+            async for event in turn:
+                if event.type == "audio":
+                    break
+            await turn.wait()
+        began = trio.current_time()
+        await session.end("playback")
+        assert trio.current_time() - began < 4
+        assert turn.outcome == "completed"

@@ -218,3 +218,14 @@ async def test_need_30_a_voice_that_the_service_refuses_leaves_the_old_connectio
         assert of(events, "handoff")
         assert "another voice" in str(of(events, "error")[0].error)
         assert session.status == "connected"
+
+
+async def test_need_30_a_deletion_that_the_service_refuses_does_not_undo_the_handoff(autojump_clock):
+    handoff = realtime_handoff(RealtimeAgent("Billing"), history_filter=lambda history: [])
+    async with talk(ScriptEngine([BILLING, Say("Yes?")]), agent=make_agent(handoffs=[handoff])) as (session, server):
+        server._plan.add(Refuse("conversation.item.delete", code="server_error", message="No."))
+        await session.send_message("Billing, please")
+        events = await collect(session, "agent_end", 2)
+        assert of(events, "handoff")
+        assert str(of(events, "error")[0].error) == "No. (server_error)"
+        assert session.current_agent.name == "Billing"

@@ -230,3 +230,30 @@ async def test_need_8_a_tool_call_of_an_interrupted_response_stays(autojump_cloc
             nursery.cancel_scope.cancel()
         assert outputs(server) == [("c1", "It is sunny in Oslo.")]
         assert "function_call" in [item.type for item in session.history]
+
+
+async def test_need_8_times_of_words_that_come_after_the_cut_count(autojump_clock):
+    async with talk(ScriptEngine([Say(TEN_SECONDS)])) as (session, server):
+        await session.send_message("Tell")
+        events = await collect(session, "agent_end")
+        item_id = of(events, "audio")[0].item_id
+        await trio.sleep(2)
+        await session.interrupt()
+        assert session.history[-1].content[0].transcript == ("word " * 6).strip()
+        times = {
+            "type": "response.audio_timestamp.delta",
+            "response_id": events[-1].response_id,
+            "item_id": item_id,
+            "output_index": 0,
+            "content_index": 0,
+            "audio_offset_ms": 1900,
+            "audio_duration_ms": 300,
+            "text": "word",
+            "timestamp_type": "word",
+        }
+        await server.send_event(times)
+        for number in range(70):  # of others: what is remembered is bounded
+            await server.send_event({**times, "item_id": f"item_{number}"})
+        await collect(session, "history_updated", 2)
+        assert session.history[-1].content[0].transcript == ""  # the first word had not ended at 2 s
+        assert len(session._hub.heard._timings) == 64
