@@ -10,7 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from tests.transport.support import Peer, opened, peer_connector, pipe_pair, request
+from tests.transport.support import Peer, PipeStream, opened, peer_connector, pipe_pair, request
 from tests.transport.test_base import Make, make, pause, sending
 from trio_realtime.errors import RealtimeConnectionError, UserError
 from trio_realtime.transport.base import Wire, WireRequest
@@ -94,6 +94,28 @@ async def test_cancelled_it_loses_nothing(autojump_clock: Any, make: Make) -> No
                 await wire.deliver(taker)
                 raise AssertionError("not a checkpoint")
     assert taker.got == [str(number) for number in range(20)]
+
+
+async def test_a_flood_does_not_keep_it_from_being_cancelled(autojump_clock: Any, make: Make) -> None:
+    async def handler(wire: Wire, _: WireRequest) -> None:
+        while True:
+            await wire.send("x")
+
+    got = 0
+
+    def take(_: str | bytes) -> bool:
+        nonlocal got
+        got += 1
+        if got == 500:
+            scope.cancel()
+        return got > 20_000
+
+    async with make(handler)(request()) as wire:
+        with trio.CancelScope() as scope:
+            await wire.deliver(take)
+        assert scope.cancelled_caught
+        await wire.aclose()
+    assert got < 1000
 
 
 async def test_our_own_close_ends_it(autojump_clock: Any, make: Make, nursery: trio.Nursery) -> None:
@@ -201,6 +223,41 @@ async def test_a_peer_that_pings_and_does_not_read_fills_no_memory(nursery: trio
             await wire.deliver(Taker())
     assert sent < 5000
     assert info.type.__name__ == "RealtimeTimeoutError"
+
+
+@pytest.mark.usefixtures("transport")
+async def test_a_stream_that_was_given_up_ends_it(nursery: trio.Nursery, autojump_clock: Any) -> None:
+    """Writing has failed and nothing comes in: the end of the stream is this side's own, at any moment."""
+
+    class Deaf(PipeStream):
+        broken = False
+
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            if self.broken:
+                await trio.lowlevel.checkpoint()
+                raise trio.BrokenResourceError
+            await super().send_all(data)
+
+    streams: list[Deaf] = []
+
+    def pair() -> tuple[trio.abc.Stream, trio.abc.Stream]:
+        ours, theirs = pipe_pair(1 << 20)
+        streams.append(Deaf(ours._out, ours._into))
+        return streams[-1], theirs
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        await trio.sleep_forever()
+
+    for steps in range(12):
+        async with peer_connector(nursery, serve, pair)(request(ping_interval=None, close_timeout=1)) as wire:
+            streams[-1].broken = True
+            await wire.send("lost")
+            await trio.sleep(1)
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            with trio.fail_after(60), pytest.raises(RealtimeConnectionError):
+                await wire.deliver(Taker())
 
 
 @pytest.mark.usefixtures("transport")

@@ -1,15 +1,18 @@
-"""The demo's conversation, cancelled at every checkpoint."""
+"""Two conversations, the demo's and a rich one, cancelled at every checkpoint."""
 
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 
 from tests.canary import KEY
+from tests.walk.test_cut_everywhere import Call, Repeating
 from tests.walk.walker import walk
 from trio_realtime import OpenAIRealtimeWebSocketModel
 from trio_realtime.cli.conversation import demo_server, run_conversation
+from trio_realtime.server import LocalServer
 from trio_realtime.transport.base import Connector
 
 SAMPLE = 60
@@ -24,6 +27,15 @@ async def demo(connector: Connector) -> None:
         OpenAIRealtimeWebSocketModel(transport=connector), {"api_key": KEY}, lambda _: None
     )
     assert outcome.ok, [step for step in outcome.steps if not step.ok]
+
+
+async def rich(connector: Connector, *, close: bool) -> None:
+    """Turns, a tool call, an approval, a handoff and an interruption; with a shielded close of the user's or without."""
+    await Call().hold(OpenAIRealtimeWebSocketModel(transport=connector), close=close)
+
+
+def rich_server() -> LocalServer:
+    return LocalServer(Repeating(), pace=8.0)
 
 
 def check(k: int) -> None:
@@ -59,3 +71,32 @@ def test_cancelled_at_a_sample_of_checkpoints(steps):
 def test_cancelled_at_every_checkpoint(steps, part):
     for k in range(1 + part, steps + 1, PARTS):
         check(k)
+
+
+def check_rich(k: int, *, close: bool) -> None:
+    result = walk(partial(rich, close=close), rich_server, k)
+    assert set(result.close_codes) <= {1000}, result
+
+
+@pytest.fixture(scope="module")
+def rich_steps() -> int:
+    result = walk(partial(rich, close=False), rich_server, None)
+    assert not result.cancelled
+    assert result.close_codes == (1000,)
+    return result.steps
+
+
+@pytest.mark.parametrize("close", [False, True], ids=["left", "closed"])
+def test_a_rich_conversation_cancelled_at_a_sample_of_checkpoints(rich_steps, close):
+    for k in sorted(random.Random(21).sample(range(1, rich_steps), SAMPLE // 2)):
+        check_rich(k, close=close)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("close", [False, True], ids=["left", "closed"])
+def test_a_rich_conversation_cancelled_at_every_checkpoint(rich_steps, close, part):
+    ks = range(1 + part, rich_steps + 1, PARTS)
+    for k in ks:
+        check_rich(k, close=close)
+    print(f"\nrich, {'closed' if close else 'left'}: {len(ks)} runs, 0 failures")

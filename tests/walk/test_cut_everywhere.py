@@ -107,10 +107,20 @@ class Call:
         tools = [get_weather, book_table]
         self.agent = RealtimeAgent[Any]("Desk", instructions="Be brief.", tools=tools, handoffs=[billing])
 
-    async def hold(self, model: Any) -> None:
+    async def hold(self, model: Any, *, close: bool = False) -> None:
+        """Hold it; with ``close`` the session is closed, shielded, before its block is left."""
         # a silence is noticed before the session's own deadlines pass, or the handoff would fail by its own
         runner = RealtimeRunner(self.agent, model=model, config={"timeouts": {"heartbeat": 8}})
-        async with await runner.run(model_config={"api_key": "any"}) as session, trio.open_nursery() as nursery:
+        async with await runner.run(model_config={"api_key": "any"}) as session:
+            try:
+                await self._talk(session)
+            finally:
+                if close:
+                    with trio.CancelScope(shield=True):
+                        await session.close()
+
+    async def _talk(self, session: RealtimeSession[Any]) -> None:
+        async with trio.open_nursery() as nursery:
             self.session = session
             nursery.start_soon(self._read, session)
             for number, words in enumerate(USER):

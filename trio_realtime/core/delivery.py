@@ -21,6 +21,7 @@ Overflow: TypeAlias = Literal["audio", "control"]
 """What there is too much of."""
 
 _EVENT_BYTES = 512  # an event without its payload, with its place in the buffer: measured, rounded up
+_FIELDS_BYTES = 256  # what one that is not built takes more
 
 
 @attrs.frozen(eq=False)
@@ -133,8 +134,10 @@ class EventBuffer:
             size: bytes of its payload.
             audio_ms: length of its audio.
         """
-        kind = event.kind if isinstance(event, Unbuilt) else type(event)
-        is_audio, size = kind is RealtimeAudio, size + _EVENT_BYTES
+        kind, size = type(event), size + _EVENT_BYTES
+        if isinstance(event, Unbuilt):
+            kind, size = event.kind, size + _FIELDS_BYTES
+        is_audio = kind is RealtimeAudio
         entry = _Entry(event, size, audio_ms, is_audio)
         self._entries.append(entry)
         self._count(size)

@@ -165,7 +165,7 @@ class StreamProxy(trio.abc.Stream):
         """
         while self._waiting is not None or self._left_bytes >= _BACKLOG:
             await self._turn.park()  # for the library, on its way out of its read or behind with its answers
-        if self.over.is_set():
+        if self._end_seen or self._failure is not None:
             await trio.sleep_forever()
         try:
             data = await self._next(None)

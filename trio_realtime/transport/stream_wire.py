@@ -77,6 +77,7 @@ class StreamWire(Wire):
         self._invalid = f"the {what} is not a valid WebSocket handshake"
         self._inbox = Inbox()
         self._framer = TextFramer(client=answer is not None)
+        self._delivering = False
         self._sieve = TextSieve(self._inbox, config.max_size)
         self._scope = trio.CancelScope(shield=True)
         self._settled = trio.Event()
@@ -177,16 +178,26 @@ class StreamWire(Wire):
 
     async def deliver(self, take: Callable[[str | bytes], bool]) -> None:
         """See :meth:`Wire.deliver`: the socket is read in the task of the caller."""
-        inbox, burst = self._inbox, _Burst(take)
-        if inbox.take is not None:
+        if self._delivering:
             raise UserError("messages are delivered to somebody else already")
         await trio.lowlevel.checkpoint_if_cancelled()
+        self._delivering = True
+        try:
+            with self._proxy.aside():
+                await self._deliver(_Burst(take))
+        finally:
+            self._delivering = False
+
+    async def _deliver(self, burst: _Burst) -> None:
+        inbox = self._inbox
         while not burst.enough:
             burst.begin()
             while (message := inbox.receive_nowait()) is not None and not burst(message):
                 pass
-            if burst.full or burst.enough:
+            if burst.enough:
                 await trio.lowlevel.cancel_shielded_checkpoint()
+            elif burst.full:
+                await trio.lowlevel.checkpoint()
             elif inbox.ending is not None:
                 await trio.lowlevel.checkpoint()
                 raise inbox.ending.error()
@@ -199,10 +210,9 @@ class StreamWire(Wire):
         with trio.CancelScope() as scope:
             inbox.take, inbox.on_change = burst, scope.cancel
             try:
-                with proxy.aside():
-                    while inbox.take is not None:
-                        await proxy.read_aside()
-                        burst.begin()
+                while inbox.take is not None:
+                    await proxy.read_aside()
+                    burst.begin()
             finally:
                 inbox.take, inbox.on_change = None, nothing
 
