@@ -6,8 +6,17 @@ import pytest
 import trio
 
 from tests.talk import collect, count, kinds, make_agent, of, outputs, talk
-from trio_realtime import ToolContext, ToolResult, ToolTimeoutError, function_tool
-from trio_realtime.server import CallTool, Pause, Say, ScriptEngine, silence, synthesize
+from trio_realtime import (
+    GuardrailFunctionOutput,
+    OpenAIRealtimeWebSocketModel,
+    RealtimeRunner,
+    ToolContext,
+    ToolResult,
+    ToolTimeoutError,
+    function_tool,
+    output_guardrail,
+)
+from trio_realtime.server import CallTool, LocalServer, Pause, Say, ScriptEngine, silence, synthesize
 
 STORY = "word " * 40
 
@@ -264,3 +273,32 @@ async def test_need_21_a_timeout_covers_the_body_and_not_the_waiting(autojump_cl
         await collect(session, "tool_end")
         await trio.sleep(0.1)
         assert outputs(server) == [("c1", "a bird")]
+
+
+async def test_need_21_a_guardrail_or_a_lost_connection_is_no_interruption(autojump_clock):
+    @output_guardrail
+    def no_birds(context, agent, text):
+        return GuardrailFunctionOutput(None, "bird" in text)
+
+    log = []
+    script = [[Say("A bird, said slowly, " * 3), CallTool("look_up", {"word": "wren"}, "c1"), Pause(5)], Say("Yes?")]
+    tool = slow(log, on_interrupt="cancel")
+    agent = make_agent(tools=[tool], output_guardrails=[no_birds])
+    config = {"guardrails_settings": {"debounce_text_length": 1000, "recovery": {}}}
+    async with talk(ScriptEngine(script), agent=agent, config=config) as (session, server):
+        await session.send_message("What is a wren?")
+        events = await collect(session, "tool_end")
+        assert of(events, "guardrail_tripped")
+        assert log == ["done"]
+    log.clear()
+    server = LocalServer(ScriptEngine(script, restart=False), pace=1.0)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    async with await RealtimeRunner(make_agent(tools=[tool]), model=model).run(
+        model_config={"api_key": "any"}
+    ) as session:
+        await session.send_message("What is a wren?")
+        await collect(session, "tool_start")
+        await trio.sleep(1)
+        await (await server.wait_connection()).drop()
+        await collect(session, "tool_end")
+        assert log == ["done"]

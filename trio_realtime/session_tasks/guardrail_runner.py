@@ -259,7 +259,8 @@ class GuardrailRunner:
         if hub.ended.is_set():
             return
         newer = [other for other in hub.responses.active() if other is not response]
-        hub.outbox.send_first(hub.interrupt(response_id=response.response_id, cancel=response.active))
+        command = hub.interrupt(response_id=response.response_id, cancel=response.active, by_user=False)
+        hub.outbox.send_first(command)
         # A newer answer to the user stands; a message would only talk over it. What follows a recovery is not recovered
         # from: a guardrail that objects to everything would ask for responses for ever.
         if (response.active or not newer) and not self._recovered:

@@ -268,7 +268,9 @@ class SessionHub:
 
     # -- interruption ------------------------------------------------------------------------------------------------
 
-    def interrupt(self, *, response_id: str | None = None, cancel: bool = True) -> RealtimeModelSendInterrupt:
+    def interrupt(
+        self, *, response_id: str | None = None, cancel: bool = True, by_user: bool = True
+    ) -> RealtimeModelSendInterrupt:
         """Stop the agent's speech here and now, and give what the model has to be told.
 
         Undelivered audio is purged, the responses are marked so that none of it follows, and ``audio_interrupted`` is
@@ -277,6 +279,7 @@ class SessionHub:
         Args:
             response_id: only this response; None for everything that is spoken or waits to be.
             cancel: the response has not been cancelled by the server already.
+            by_user: somebody wants it, so that tools may have become pointless: no guardrail, no lost connection.
         """
         now = trio.current_time()
         state = self.tracker.get_state() if self.tracker is not None else None
@@ -296,7 +299,8 @@ class SessionHub:
                 self.tracker.on_interrupted()
         if playing is not None or stopped:
             self.hooks.interrupt()
-        self.tool_runner.scopes.happened("interrupt", response_id)
+        if by_user:
+            self.tool_runner.scopes.happened("interrupt", response_id)
         return RealtimeModelSendInterrupt(
             response_id=response_id,
             force_response_cancel=cancel,

@@ -133,7 +133,9 @@ def _cut(hub: SessionHub, response: Response) -> None:
     state = hub.tracker.get_state() if hub.tracker is not None else None
     parts = [part for part in hub.playback.heard(now, state) if part.response_id == response.response_id]
     if not response.called or not all(part.complete for part in parts):
-        hub.interrupt(response_id=response.response_id, cancel=False)  # what it would tell the server, nobody hears
+        hub.interrupt(
+            response_id=response.response_id, cancel=False, by_user=False
+        )  # what it would tell the server, nobody hears
     response.silenced = True
 
 
