@@ -160,7 +160,10 @@ class Generator:
         if one is bool:
             return self._random.random() < 0.5
         if one is int:
-            return self._random.choice([0, 1, 7, 960, 2**31, 1763605109])
+            many = (
+                [960, 999] if name == "content_index" else [960, 2**31, 1763605109]
+            )  # an item has parts, not that many
+            return self._random.choice([0, 1, 7, *many])
         if one is float:
             return self._random.choice([0, 3, 0.0, 0.5, 2.265, -12.75, 1e-9])
         assert one is object, f"no idea how to make {one} for {name} of {type_}"
