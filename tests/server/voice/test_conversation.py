@@ -32,12 +32,14 @@ def listening(**fields):
 
 
 async def transcripts(client, count):
-    heard = []
+    """The words of the turns in their order; a short one may be known before a long one that came first."""
+    heard = {}
     with trio.fail_after(60):
         while len(heard) < count:
             events = await client.until("conversation.item.input_audio_transcription.completed")
-            heard.append(events[-1]["transcript"])
-    return heard
+            heard[events[-1]["item_id"]] = events[-1]["transcript"]
+    turns = [event["item_id"] for event in client.events if event["type"] == "input_audio_buffer.committed"]
+    return [heard[item_id] for item_id in turns]
 
 
 async def test_ten_sentences_in_a_row():

@@ -331,3 +331,26 @@ async def test_text_can_be_spoken_without_a_session():
     assert clip.rate == 24_000
     assert clip.seconds == pytest.approx(len("One. Two.") / 16 / 1.25, rel=0.02)
     assert parts.mouth.asked[0][1:3] == ("ash", 1.25)
+
+
+async def test_a_cancellation_waits_for_the_thread_which_can_look_whether_it_is_wanted():
+    parts = Parts()
+    begun, over = threading.Event(), threading.Event()
+
+    def patient(audio):
+        begun.set()
+        try:
+            while True:
+                trio.from_thread.check_cancelled()
+                over.wait(0.01)
+        finally:
+            over.set()
+
+    parts.ears.transcribe = patient
+    async with connected(parts.server) as client:
+        await client.append(spoken(8))
+        with trio.fail_after(5):
+            await trio.to_thread.run_sync(begun.wait)
+    await parts.server.connections[0].wait_closed()
+    assert over.is_set()
+    assert parts.engine.limiter.borrowed_tokens == 0

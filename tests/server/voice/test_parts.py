@@ -99,3 +99,16 @@ def test_loud_noise_is_no_speech():
     random.seed(1)
     pcm = array("h", [random.randint(-8000, 8000) for _ in range(24_000 * 3)]).tobytes()
     assert max(detector().open(24_000).hear(pcm)) < 0.5
+
+
+async def test_a_transcription_that_nobody_wants_ends():
+    import time
+
+    import trio
+
+    audio = AudioClip(pcm=b"".join(said(text) + silence(0.6) for text in SENTENCES * 3), rate=24_000)
+    recognizer()
+    began = time.perf_counter()
+    with trio.move_on_after(0.05):
+        await trio.to_thread.run_sync(recognizer().transcribe, audio)
+    assert time.perf_counter() - began < 5

@@ -121,8 +121,12 @@ class VoiceEngine(Engine):
                     await self.words(step.audio)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run a function in a worker thread of this engine. A cancellation abandons it: its result is thrown away."""
-        return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._limiter)
+        """Run a function in a worker thread of this engine.
+
+        A cancellation waits for it: a thread that is inside of onnxruntime when the process ends would abort it. The
+        parts look whether they were cancelled (:func:`trio.from_thread.check_cancelled`), so the wait is short.
+        """
+        return await trio.to_thread.run_sync(function, limiter=self._limiter)
 
     async def words(self, audio: AudioClip) -> str:
         """Give the words in audio."""

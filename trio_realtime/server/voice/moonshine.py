@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.voice.interfaces import SpeechToText
-from trio_realtime.server.voice.libraries import library, onnx_session
+from trio_realtime.server.voice.libraries import give_up_if_cancelled, library, onnx_session
 from trio_realtime.server.voice.models import model_file
 
 __all__ = ["MoonshineSpeechToText"]
@@ -100,6 +100,7 @@ class MoonshineSpeechToText(SpeechToText):
         tokens: list[int] = []
         sureness, last = 0.0, _BEGIN
         for step in range(most):
+            give_up_if_cancelled()
             feeds = {**fixed, **past, "input_ids": numpy.array([[last]]), "use_cache_branch": numpy.array([step > 0])}
             output = dict(zip(self._outputs, self._decoder.run(None, feeds), strict=True))
             logits = output["logits"][0, -1]
