@@ -11,6 +11,7 @@ import trio
 
 from tests.session_tasks.support import FakeConnection, drain, kinds, make, of
 from trio_realtime import InternalError, RealtimeConnectionError, RealtimeTimeoutError, SessionClosed
+from trio_realtime import model_events as m
 from trio_realtime.model import RealtimeConnection, RealtimeModel
 from trio_realtime.model_inputs import RealtimeModelSendUserInput
 
@@ -74,6 +75,21 @@ async def test_a_model_that_can_be_is(autojump_clock: Any) -> None:
         assert [event.user_input for event in second.sent] == ["Hello"]
         assert session.statistics().reconnects == 1
     assert (first.closed, second.closed) == (1, 1)
+
+
+async def test_what_the_service_asked_about_its_own_calls_is_forgotten(autojump_clock: Any) -> None:
+    first, second = Restorable(), Restorable()
+    async with await make(Models(first, second)) as session:
+        await first.put(
+            m.RealtimeModelMcpApprovalRequestedEvent(item_id="q1", server_label="docs", name="find", arguments="{}")
+        )
+        assert [pending.call_id for pending in session.pending_approvals] == ["q1"]
+        await first.put(LOST)
+        await trio.sleep(1)
+        assert session.pending_approvals == ()
+        await session.approve_tool_call("q1")
+        await trio.sleep(1)
+        assert second.sent == []
 
 
 async def test_a_reader_that_hangs_is_freed(autojump_clock: Any) -> None:

@@ -83,13 +83,15 @@ def publish_call(hub: SessionHub, event: RealtimeModelMcpCallEvent) -> None:
 
 
 async def answer_request(hub: SessionHub, request: HostedToolRequest) -> None:
-    """Get a decision on a call and tell the service.
+    """Get a decision on a call and tell the service, unless the connection is lost meanwhile on which it has asked.
 
     Raises:
         SessionClosed: the session has ended.
     """
-    event = request.event
+    event, generation = request.event, hub.supervisor.generation
     decision = await _decide(hub, request)
+    if hub.supervisor.generation != generation:
+        return  # who asked is gone with its connection
     item: dict[str, Any] = {
         "id": new_id("item"),
         "type": "mcp_approval_response",

@@ -40,6 +40,7 @@ from trio_realtime.session_tasks.held import HeldConnection
 from trio_realtime.session_tasks.loss import end_responses, item_of, outlives, requests_again
 from trio_realtime.session_tasks.outbox import Command
 from trio_realtime.session_tasks.replayer import Replayer
+from trio_realtime.tools import HostedMCPTool
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
@@ -65,6 +66,7 @@ class Supervisor:
 
     Attributes:
         reconnects: connections made after the first.
+        generation: counts the connections whose requests concern nobody any more.
         dropped_audio_ms: input audio that was too old to be sent again, in milliseconds.
         replayer: what is said again.
         configuration: which settings hold, and which are on their way.
@@ -76,6 +78,7 @@ class Supervisor:
         self._policy = hub.run_config.reconnect
         self._random = random or Random().random  # noqa: S311  not for secrets
         self._attached = hub.model_config.call_id is not None
+        self.generation: int = 0
         self._changed = trio.Event()
         self._writer_rests = trio.Event()
         self._begun = False
@@ -474,6 +477,14 @@ class Supervisor:
             self.replayer.inherit(Unfinished(inputs=outputs), ())
         else:
             self.replayer.inherit(unfinished, requests)
+            self._forget_requests()
+
+    def _forget_requests(self) -> None:
+        """What the service has asked for about calls of its own, it does not know any more."""
+        self.generation += 1
+        for pending in self._hub.approvals.pending:
+            if isinstance(pending.tool, HostedMCPTool):
+                self._hub.approvals.decide(pending.call_id)
 
     def _announce(self, status: Any, attempt: int, reason: str | None) -> None:
         self._hub.publish(RealtimeConnectionEvent(info=self._hub.info, status=status, attempt=attempt, reason=reason))
