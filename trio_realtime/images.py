@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import pybase64
 import trio
@@ -45,18 +45,21 @@ async def load_image(
             cannot be read. UserTypeError: the source is of another type.
     """
     await trio.lowlevel.checkpoint()
+    if isinstance(source, bytes):
+        return _from_bytes(source, "the bytes", detail)
     given: Any = source
-    if isinstance(given, (bytes, bytearray, memoryview)):
-        return _from_bytes(bytes(given), "the bytes", detail)
+    if isinstance(given, (bytearray, memoryview)):
+        return _from_bytes(bytes(cast("Any", given)), "the bytes", detail)
     if isinstance(given, str) and _ADDRESS.match(given):
         return _from_address(given, detail)
     if not isinstance(given, (str, os.PathLike)):
         raise UserTypeError(f"an image is given as bytes, a path or an address, not as {type(given).__name__}")
+    path: str = os.fspath(source)
     try:
-        data = await trio.Path(given).read_bytes()
+        data = await trio.Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"the image {os.fspath(given)!r} cannot be read: {error.strerror}") from error
-    return _from_bytes(data, repr(os.fspath(given)), detail)
+        raise UserError(f"the image {path!r} cannot be read: {error.strerror}") from error
+    return _from_bytes(data, repr(path), detail)
 
 
 def _kind(data: bytes, name: str) -> str:

@@ -126,6 +126,8 @@ class Telephone:
                     await session.reject_tool_call(event.call_id, rejection_message="At most ten seats.")
                 case "transcript" if event.final and event.role == "assistant":
                     self._said = event.text
+                case _:
+                    pass
 
     async def play(self) -> None:
         """Play what was queued, in real time."""

@@ -210,9 +210,9 @@ class StreamWire(Wire):
         with trio.CancelScope() as scope:
             inbox.take, inbox.on_change = burst, scope.cancel
             try:
-                while inbox.take is not None:
-                    await proxy.read_aside()
+                while not (burst.full or burst.enough):
                     burst.begin()
+                    await proxy.read_aside()
             finally:
                 inbox.take, inbox.on_change = None, nothing
 
