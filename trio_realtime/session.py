@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, get_args, overload
 
-import attrs
 import trio
 
 from trio_realtime._structure import structure
@@ -18,7 +17,6 @@ from trio_realtime.config import (
     RealtimeUserInput,
 )
 from trio_realtime.context import RunContextWrapper
-from trio_realtime.core.latencies import LatencyStatistics
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.events import RealtimeSessionEvent
 from trio_realtime.ids import new_id
@@ -41,6 +39,7 @@ from trio_realtime.session_tasks.limits import SessionLimits, has_limits
 from trio_realtime.session_tasks.resuming import snapshot_of
 from trio_realtime.session_tasks.saving import begin_with
 from trio_realtime.session_tasks.spoken import user_message, words_of
+from trio_realtime.session_tasks.statistics import SessionStatistics, statistics_of
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.session_tasks.supervisor import Supervisor
 from trio_realtime.session_tasks.tool_scopes import tool_of
@@ -59,44 +58,6 @@ EventT = TypeVar("EventT")
 
 _NOT_ENTERED = "enter the session first: async with await runner.run() as session"
 _EVENT_CLASSES: tuple[Any, ...] = get_args(RealtimeSessionEvent)
-
-
-@attrs.frozen(kw_only=True)
-class SessionStatistics:
-    """Counters of a session.
-
-    Attributes:
-        events: events published since the session began.
-        buffered_events, buffered_bytes, buffered_ms: what waits for the session's own reader.
-        peak_bytes: the most that ever waited.
-        dropped_events, dropped_ms: audio that was dropped because the reader was too slow.
-        purged_events: audio that was removed by interruptions.
-        running_tools: calls that have no output yet.
-        reconnects: connections made after the first.
-        left_out_items: items of the user's that a connection made later was not told of: speech without a transcript.
-        dropped_input_ms: audio of the user's that was dropped because there was no connection for too long.
-        delivery: seconds from the socket to the application, of audio.
-        first_audio: seconds from the end of the user's speech, as turn detection tells it, to the first audio.
-        tools: seconds from a tool call to its output on its way, waiting for a person included.
-        input_checks: seconds that input guardrails took, which ``gate_input`` adds before each answer.
-    """
-
-    events: int = 0
-    buffered_events: int = 0
-    buffered_bytes: int = 0
-    buffered_ms: float = 0.0
-    peak_bytes: int = 0
-    dropped_events: int = 0
-    dropped_ms: float = 0.0
-    purged_events: int = 0
-    running_tools: int = 0
-    reconnects: int = 0
-    left_out_items: int = 0
-    dropped_input_ms: float = 0.0
-    delivery: LatencyStatistics = attrs.Factory(LatencyStatistics)
-    first_audio: LatencyStatistics = attrs.Factory(LatencyStatistics)
-    tools: LatencyStatistics = attrs.Factory(LatencyStatistics)
-    input_checks: LatencyStatistics = attrs.Factory(LatencyStatistics)
 
 
 class LiveModel:
@@ -345,26 +306,7 @@ class RealtimeSession(Generic[TContext]):
 
     def statistics(self) -> SessionStatistics:
         """Give the counters now."""
-        hub = self._hub
-        buffer = self._events.buffer.statistics()
-        return SessionStatistics(
-            events=hub.events_published,
-            buffered_events=buffer.events,
-            buffered_bytes=buffer.bytes,
-            buffered_ms=buffer.audio_ms,
-            peak_bytes=buffer.peak_bytes,
-            dropped_events=buffer.dropped_events,
-            dropped_ms=buffer.dropped_ms,
-            purged_events=buffer.purged_events,
-            running_tools=hub.ledger.running(),
-            reconnects=hub.supervisor.reconnects,
-            left_out_items=len(hub.supervisor.replayer.left_out),
-            dropped_input_ms=hub.supervisor.dropped_audio_ms,
-            delivery=hub.latencies.delivery,
-            first_audio=hub.latencies.first_audio,
-            tools=hub.latencies.tools,
-            input_checks=hub.latencies.input_checks,
-        )
+        return statistics_of(self._hub, self._events.buffer)
 
     # -- speaking ----------------------------------------------------------------------------------------------------
 
