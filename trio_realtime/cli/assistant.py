@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 
 from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeModel, function_tool
+from trio_realtime.cli.sample_tools import LOOPBACK, roll_dice, tell_time
 from trio_realtime.server import LocalServer
 from trio_realtime.server.voice import VoiceEngine
 from trio_realtime.transport.base import Connector
@@ -21,30 +20,11 @@ from trio_realtime.transport.trio_websocket import connect
 __all__ = ["Place", "assistant", "speech_settings", "voice_service"]
 
 _PACE: Final = 8.0
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _STORY: Final = (
     "A long time ago a small boat came into the harbour in a storm. On board was a cook who had lost everything but a "
     "copper pot. He made a soup for everybody who had helped him, and they liked it so much that he stayed. The pot "
     "still hangs above the door, and on the first night of every winter it is filled to the brim."
 )
-
-
-@function_tool
-async def tell_time() -> str:
-    """Say what time it is here."""
-    return datetime.now().astimezone().strftime("It is %H:%M on %A.")
-
-
-@function_tool
-async def roll_dice(count: int = 1, sides: int = 6) -> str:
-    """Roll dice.
-
-    Args:
-        count: how many dice.
-        sides: sides of each.
-    """
-    rolls = [random.randint(1, max(sides, 1)) for _ in range(min(max(count, 1), 100))]  # noqa: S311  (a game)
-    return f"The dice show {', '.join(map(str, rolls))}."
 
 
 @function_tool
@@ -130,7 +110,7 @@ async def voice_service(
     if url is not None:
         config: dict[str, Any] = {"url": url}
         if not os.environ.get("OPENAI_API_KEY"):
-            loopback = urlsplit(url).hostname in _LOOPBACK
+            loopback = urlsplit(url).hostname in LOOPBACK
             config["api_key" if loopback else "headers"] = "local" if loopback else {}
         yield Place(f"Connecting to {url.partition('?')[0]}", config=config)
         return

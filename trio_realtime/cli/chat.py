@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -38,6 +36,7 @@ from trio_realtime import (
     function_tool,
 )
 from trio_realtime.cli.output import error_line, make_console, one_line, plain, until_signalled
+from trio_realtime.cli.sample_tools import LOOPBACK, roll_dice, tell_time
 from trio_realtime.cli.typed_lines import TypedLines
 from trio_realtime.server import LocalServer
 
@@ -46,25 +45,6 @@ __all__ = ["run_chat"]
 _ENDED: Final = "the service has ended the session"
 _SILENCE_SECONDS: Final = 60.0
 _QUIT: Final = frozenset({"/quit", "/exit", "/q"})
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-@function_tool
-async def tell_time() -> str:
-    """Say what time it is here."""
-    return datetime.now().astimezone().strftime("It is %H:%M on %A.")
-
-
-@function_tool
-async def roll_dice(count: int = 1, sides: int = 6) -> str:
-    """Roll dice.
-
-    Args:
-        count: how many dice.
-        sides: sides of each.
-    """
-    rolls = [random.randint(1, max(sides, 1)) for _ in range(min(max(count, 1), 100))]  # noqa: S311  (a game)
-    return f"The dice show {', '.join(map(str, rolls))}."
 
 
 @function_tool(needs_approval=True)
@@ -123,7 +103,7 @@ async def _service(url: str | None, model: str | None) -> AsyncGenerator[tuple[s
     has_key = bool(os.environ.get("OPENAI_API_KEY"))
     if url is not None:
         config["url"] = url
-        if not has_key and urlsplit(url).hostname in _LOOPBACK:
+        if not has_key and urlsplit(url).hostname in LOOPBACK:
             config["api_key"] = "local"
         elif not has_key:
             config["headers"] = {}
