@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+import trio.testing
 
 from tests.talk import collect, count, of, outputs, talk
 from trio_realtime import AssistantAudio, LocalPlaybackTracker, MarkPlaybackTracker
@@ -256,4 +257,5 @@ async def test_need_8_times_of_words_that_come_after_the_cut_count(autojump_cloc
             await server.send_event({**times, "item_id": f"item_{number}"})
         await collect(session, "history_updated", 2)
         assert session.history[-1].content[0].transcript == ""  # the first word had not ended at 2 s
+        await trio.testing.wait_all_tasks_blocked()
         assert len(session._hub.heard._timings) == 64

@@ -197,6 +197,7 @@ async def test_semantic_turn_detection_ends_a_whole_sentence_soon():
         assert events[-1]["audio_end_ms"] == pytest.approx(500 + 260, abs=20)
 
 
+@pytest.mark.wire_in_memory  # what comes meanwhile comes at another moment in frames
 async def test_a_verdict_that_comes_late_ends_the_turn_at_once():
     parts = Parts()
     go = threading.Event()
