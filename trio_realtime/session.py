@@ -42,7 +42,7 @@ from trio_realtime.session_tasks.spoken import user_message, words_of
 from trio_realtime.session_tasks.statistics import SessionStatistics, statistics_of
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.session_tasks.supervisor import Supervisor
-from trio_realtime.session_tasks.tool_scopes import tool_of
+from trio_realtime.session_tasks.tool_scopes import called_by
 from trio_realtime.snapshot import to_json
 from trio_realtime.stores.base import SessionStore
 from trio_realtime.tools.invoke import check_timeout
@@ -204,13 +204,14 @@ class RealtimeSession(Generic[TContext]):
     async def end(self, after: EndAfter = "turn", *, timeout: float | None = 30.0) -> None:  # noqa: ASYNC109  (a policy)
         """End the session when the agent has finished. Returns when it has ended: iteration ends by itself.
 
-        Called by a tool, it only notes the ending and returns: the tool completes, its reply is spoken, then the
-        session leaves. A checkpoint. When cancelled, the session ends all the same.
+        Called by a tool or a guardrail, or by a task that one has started, it only notes the ending and returns: the
+        tool completes, its reply is spoken, then the session leaves. A checkpoint. When cancelled, the session ends all
+        the same.
 
         Args:
-            after: ``"now"``, as :meth:`close`; ``"turn"``, when no response goes on or is asked for and no tool runs
-                (at once, if there is nothing); ``"playback"``, when the listener has heard it too, by the playback
-                tracker, else by the clock.
+            after: ``"now"``, as :meth:`close`; ``"turn"``, when no response goes on or is asked for (after a lost
+                connection: again), no guardrail looks at anything and no tool runs (at once, if there is nothing);
+                ``"playback"``, when the listener has heard it too, by the playback tracker, else by the clock.
             timeout: seconds after which it ends in any case (30: a goodbye, and a tool before it); None for never.
 
         Raises:
@@ -223,7 +224,7 @@ class RealtimeSession(Generic[TContext]):
             raise UserError(f"after must be 'now', 'turn' or 'playback', not {after!r}")
         check_timeout(timeout)
         hub.ending.want(after, timeout)
-        if tool_of.get() is hub:
+        if called_by.get() is hub:
             await trio.lowlevel.checkpoint()
         else:
             await hub.ended.wait()

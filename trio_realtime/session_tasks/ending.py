@@ -59,10 +59,18 @@ class Ending:
         return not self._goes_on() and (self._after == "turn" or not self._sounds())
 
     def _goes_on(self) -> bool:
-        """Say whether anything is said, asked for or done; a call that waits for a person is not waited for."""
+        """Say whether anything is said, asked for, checked or done, but for calls that wait for a person."""
         hub = self._hub
-        running = hub.ledger.running() - len(hub.approvals.pending)
-        return bool(hub.responses.active()) or running > 0 or not hub.outbox.is_idle() or hub.connection.responding
+        waiting = {pending.call_id for pending in hub.approvals.pending}
+        return (
+            bool(hub.responses.active())
+            or hub.connection.responding
+            or hub.supervisor.replayer.asks_again
+            or hub.guardrails.checking
+            or hub.input_gate.screening
+            or not waiting.issuperset(hub.ledger.open_calls())
+            or not hub.outbox.is_idle()
+        )
 
     def _sounds(self) -> bool:
         """Say whether there is anything that somebody who listens has not heard yet."""

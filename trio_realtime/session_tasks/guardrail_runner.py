@@ -21,6 +21,7 @@ from trio_realtime.events import RealtimeGuardrailTripped
 from trio_realtime.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from trio_realtime.session_tasks.recovery import recover
 from trio_realtime.session_tasks.responses import Response
+from trio_realtime.session_tasks.tool_scopes import called_by
 
 if TYPE_CHECKING:
     from trio_realtime.agent import RealtimeAgent
@@ -59,6 +60,11 @@ class GuardrailRunner:
         self._running = trio.CancelScope()
         self._until = inf
         self._recovered = False
+
+    @property
+    def checking(self) -> bool:
+        """Whether words are checked, or wait to be; the end of their response is held back meanwhile."""
+        return bool(self._work) or self._busy is not None
 
     def settle(self, deadline: float) -> None:
         """Answer by ``deadline`` (trio clock, seconds) whatever is still checked: the session has ended."""
@@ -165,6 +171,7 @@ class GuardrailRunner:
     async def run(self) -> None:
         """Check whatever is to be checked, one response after another, until cancelled; then hold nothing back."""
         held = self._hub.held
+        called_by.set(self._hub)  # for this task, and so for every guardrail
         try:
             while True:
                 with trio.move_on_at(held.due_at()):

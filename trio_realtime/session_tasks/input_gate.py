@@ -21,6 +21,7 @@ from trio_realtime.events import RealtimeInputGuardrailTripped
 from trio_realtime.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
 from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.session_tasks.recovery import speak
+from trio_realtime.session_tasks.tool_scopes import called_by
 
 if TYPE_CHECKING:
     from trio_realtime.config import RealtimeRunConfig
@@ -94,6 +95,13 @@ class InputGate:
         self._unanswered: set[str] = set()
         self._commits: list[bool] = []
         self._pending: dict[str, float] = {}
+        self._unjudged: set[str] = set()
+        self._checks: int = 0
+
+    @property
+    def screening(self) -> bool:
+        """Whether the user has said or typed something that is still looked at, or whose words still come."""
+        return bool(self._unjudged) or self._checks > 0
 
     # -- what the reader and the application tell ------------------------------------------------------------------
 
@@ -112,6 +120,7 @@ class InputGate:
         if not (self._commits.pop(0) if self._commits else self._answers):
             self._unanswered.add(item_id)
         seconds = self._hub.run_config.guardrails_settings.timeout
+        self._unjudged.add(item_id)
         self._pending[item_id] = trio.current_time() + (inf if seconds is None else seconds)
         self._send_nowait(None)
 
@@ -139,6 +148,7 @@ class InputGate:
                 self.words(item_id, "", RealtimeTimeoutError(message, name="transcription", seconds=seconds))
             if heard is not None and heard.item_id:
                 await self._judge(heard)
+                self._unjudged.discard(heard.item_id)
 
     async def _judge(self, heard: _Heard) -> None:
         hub = self._hub
@@ -188,7 +198,13 @@ class InputGate:
 
     async def _check(self, text: str) -> list[InputGuardrailResult]:
         """Run every guardrail, and give the results that tripped."""
-        results = [await self._run(guardrail, text) for guardrail in self._guardrails]
+        inside = called_by.set(self._hub)
+        self._checks += 1
+        try:
+            results = [await self._run(guardrail, text) for guardrail in self._guardrails]
+        finally:
+            self._checks -= 1
+            called_by.reset(inside)
         return [result for result in results if result is not None and result.output.tripwire_triggered]
 
     async def _run(self, guardrail: InputGuardrail[Any], text: str) -> InputGuardrailResult | None:

@@ -26,7 +26,7 @@ from trio_realtime.session_tasks.handoff_runner import run_handoff
 from trio_realtime.session_tasks.hosted_tools import HostedToolRequest, answer_request, request_of
 from trio_realtime.session_tasks.recovery import speak
 from trio_realtime.session_tasks.tool_approval import wait_for_approval
-from trio_realtime.session_tasks.tool_scopes import ToolScopes, tool_of
+from trio_realtime.session_tasks.tool_scopes import ToolScopes, called_by
 from trio_realtime.tools import (
     FunctionTool,
     ToolContext,
@@ -164,7 +164,7 @@ class ToolRunner:
 
     async def _handle(self, call: ToolCall) -> None:
         hub = self._hub
-        inside = tool_of.set(hub)
+        inside = called_by.set(hub)
         try:
             try:
                 target = await self._find(call)
@@ -190,7 +190,7 @@ class ToolRunner:
             hub.finish(failure)
         finally:
             self.scopes.done(call.event.call_id)
-            tool_of.reset(inside)
+            called_by.reset(inside)
 
     async def _find(self, call: ToolCall) -> FunctionTool | Handoff | None:
         """Give what the call names, if it is there and enabled now."""

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
     from trio_realtime.tools import FunctionTool
 
-__all__ = ["CallScope", "Cause", "ToolScopes", "tool_of"]
+__all__ = ["CallScope", "Cause", "ToolScopes", "called_by"]
 
 Cause: TypeAlias = Literal["interrupt", "handoff"]
 
-tool_of: ContextVar[SessionHub | None] = ContextVar("trio_realtime.tool_of", default=None)
-"""The session in whose tool call the code runs, if it does."""
+called_by: ContextVar[SessionHub | None] = ContextVar("trio_realtime.called_by", default=None)
+"""The session whose tool call or guardrail the code is, or was started from: it does not end before that has."""
 
 _TEXTS: dict[Cause, str] = {
     "interrupt": "The call was cancelled: the user has interrupted.",
