@@ -68,6 +68,28 @@ async def test_need_35_a_slot_needs_a_key(key, autojump_clock):
             await session.set_context(key, "x")
 
 
+@pytest.mark.parametrize("text", ["", 5, b"x"])
+async def test_need_35_a_slot_needs_a_text_or_none(text, autojump_clock):
+    async with talk() as (session, server):
+        with pytest.raises(UserError, match="text"):
+            await session.set_context("roster", text)
+        assert count(server, "conversation.item.create") == 0
+
+
+@pytest.mark.parametrize("new", ["New.", None])
+async def test_need_35_a_slot_that_the_history_has_forgotten_is_replaced_on_the_server(new, autojump_clock):
+    engine = ScriptEngine([Say(f"Answer {number}.") for number in range(3)])
+    async with talk(engine, config={"max_history_items": 2}) as (session, server):
+        old = await session.set_context("roster", "Old.")
+        for number in range(3):
+            async with session.respond(f"Question {number}") as turn:
+                await turn.text()
+        assert old not in [item.item_id for item in session.history]
+        await session.set_context("roster", new)
+        assert server.state.conversation.get(old) is None
+        assert count(server, "conversation.item.delete") == 1
+
+
 @pytest.mark.parametrize("truncation", ["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.8}])
 async def test_need_35_the_services_own_truncation_can_be_set(truncation, autojump_clock):
     async with talk(config={"model_settings": {"truncation": truncation}}) as (_, server):

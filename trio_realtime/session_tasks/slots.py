@@ -51,9 +51,9 @@ class ContextSlots:
             return item_id
 
     async def _delete(self, item_id: str) -> None:
-        if item_id in self._hub.conversation:
-            try:
-                await delete_item(self._hub, item_id)
-            except ServerError as error:
-                if error.code != "item_delete_invalid_item_id":  # somebody else was faster
-                    raise
+        """Take an item out of the server's conversation, which may have it although the history is shorter."""
+        try:
+            await delete_item(self._hub, item_id)
+        except ServerError as error:
+            if error.code != "item_delete_invalid_item_id":  # somebody else was faster
+                raise
