@@ -102,10 +102,12 @@ class RealtimeModelSendAudio:
     Attributes:
         audio: bytes in the session's input format.
         commit: make a user item of the buffer afterwards.
+        event_id: names the commit, so that its refusal can be recognised.
     """
 
     audio: bytes = attrs.field(repr=lambda value: f"<{len(value)} bytes>")
     commit: bool = False
+    event_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -23,7 +23,6 @@ from trio_realtime.ids import new_id
 from trio_realtime.items import RealtimeItem
 from trio_realtime.model import RealtimeModel
 from trio_realtime.model_inputs import (
-    RealtimeModelSendAudio,
     RealtimeModelSendEvent,
     RealtimeModelSendSessionUpdate,
     RealtimeModelSendUserInput,
@@ -31,14 +30,21 @@ from trio_realtime.model_inputs import (
 from trio_realtime.session_tasks.approvals import PendingApproval
 from trio_realtime.session_tasks.asking import respond
 from trio_realtime.session_tasks.configure import apply_agent, apply_update
-from trio_realtime.session_tasks.editing import commit_audio, create_message, delete_item, raw_input, replace_message
+from trio_realtime.session_tasks.editing import (
+    commit_audio,
+    create_message,
+    delete_item,
+    raw_input,
+    replace_message,
+    send_and_commit,
+)
 from trio_realtime.session_tasks.ending import EndAfter, Ending
 from trio_realtime.session_tasks.hub import SessionHub, SessionStatus
 from trio_realtime.session_tasks.lifespan import close_connection, lifespan
 from trio_realtime.session_tasks.limits import SessionLimits, has_limits
 from trio_realtime.session_tasks.resuming import snapshot_of
 from trio_realtime.session_tasks.saving import begin_with
-from trio_realtime.session_tasks.spoken import user_message, words_of
+from trio_realtime.session_tasks.spoken import item_content, user_message, words_in, words_of
 from trio_realtime.session_tasks.statistics import SessionStatistics, statistics_of
 from trio_realtime.session_tasks.streams import EventStream
 from trio_realtime.session_tasks.supervisor import Supervisor
@@ -319,7 +325,8 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the message is at fault (an unknown part, a missing text); nothing was sent.
-            InputGuardrailTripwireTriggered: with ``gate_input``, a guardrail objects; nothing was sent.
+            InputGuardrailTripwireTriggered: with ``gate_input``, a guardrail objects; nothing was sent. What was spoken
+                before is looked at first.
             SessionClosed: the session has ended.
         """
         user_input = user_message(message)
@@ -347,8 +354,7 @@ class RealtimeSession(Generic[TContext]):
             raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
         _require_entered(self._hub)
         if commit:
-            self._hub.input_gate.commit(respond=False)
-            await self._hub.outbox.send(RealtimeModelSendAudio(audio=bytes(audio), commit=True))
+            await send_and_commit(self._hub, bytes(audio))
         else:
             await self._hub.outbox.send_audio(bytes(audio))
 
@@ -397,6 +403,9 @@ class RealtimeSession(Generic[TContext]):
         by return, error, timeout or cancellation, cancels exactly that response, cuts it where it was heard and purges
         its audio; so does leaving while its events are being read and were not read to their end. The session goes on.
         A turn is one response: if it calls tools, the response to their outputs is another.
+        With ``gate_input``, entering waits until what was spoken has been looked at, and a turn whose words a guardrail
+        objects to (``input``, or without it what was spoken meanwhile) has ``failed``, with the reason
+        ``"input_guardrail"`` and the exception as its ``error``: nothing was sent.
 
         Args:
             input: what the user says, as in :meth:`send_message`; None for nothing (the agent speaks first). Of an
@@ -457,12 +466,17 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the role or the content is at fault; nothing was sent.
+            InputGuardrailTripwireTriggered: with ``gate_input``, a guardrail objects to what a user says; nothing was
+                sent.
             ServerError: the server refused: there is no item ``after``, say. Nothing has changed.
             RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"item"``).
         """
         _require_entered(self._hub)
-        item_id = await create_message(self._hub, role, content, after=after)
+        parts = item_content(role, content)
+        await self._hub.input_gate.screen(words_in(parts) if role == "user" else "", settle=False)
+        item_id = await create_message(self._hub, role, parts, after=after)
         if respond:
+            await self._hub.input_gate.screen("")
             await self._hub.outbox.send_and_wait(raw_input("response.create"))
         return item_id
 
@@ -480,11 +494,13 @@ class RealtimeSession(Generic[TContext]):
             the new item's id.
 
         Raises:
-            UserError: the key is empty, or the text is at fault.
+            UserError: the key or the text is empty or no text.
             ServerError, RealtimeTimeoutError, SessionClosed: as for :meth:`add_item`.
         """
         if not isinstance(cast("Any", key), str) or not key:
             raise UserError(f"a context slot needs a key, not {key!r}")
+        if text is not None and (not isinstance(cast("Any", text), str) or not text):
+            raise UserError(f"a context slot needs a text, not {text!r}; None takes it out")
         _require_entered(self._hub)
         return await self._hub.slots.put(key, text)
 

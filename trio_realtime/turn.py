@@ -53,7 +53,7 @@ class TurnTimings:
     """When the stages of a turn were reached, in seconds of trio's clock; None for what was not (yet).
 
     Attributes:
-        asked: ``respond()`` was entered.
+        asked: the block of ``respond()`` was entered.
         began: the response began.
         first_words, first_audio: the first of its words, and of its audio, came.
         ended: it ended.
@@ -103,7 +103,8 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
         """``"completed"``, ``"cancelled"``, ``"failed"`` or ``"incomplete"``; None as long as it goes on.
 
         A turn that was left early is cancelled. A request that the server refused, or did not answer in time, and a
-        response that the end of the session or of its connection cut off, have failed.
+        response that the end of the session or of its connection cut off, have failed; so has a turn whose words an
+        input guardrail objects to.
         """
         return self._outcome
 
@@ -117,7 +118,8 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
 
     @property
     def error(self) -> Exception | None:
-        """Why it failed: a ServerError, a RealtimeTimeoutError (no response began), a SessionClosed."""
+        """Why it failed: a ServerError, a RealtimeTimeoutError (no response began), a SessionClosed, an
+        InputGuardrailTripwireTriggered."""
         return self._error
 
     @property
@@ -166,6 +168,10 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
         return "".join(str(text) for text in self._words.values())
 
     # -- the session's side ------------------------------------------------------------------------------------------
+
+    def entered(self) -> None:
+        """It is asked for now."""
+        self._timings = TurnTimings(asked=trio.current_time())
 
     def begin(self, response_id: str) -> None:
         """The response has begun; again, if the connection was lost meanwhile."""
@@ -290,7 +296,7 @@ class TurnScope:
     """The block of one turn: asks on entering, takes back on leaving what is not over. Entered once."""
 
     def __init__(
-        self, hub: SessionHub, turn: RealtimeTurn, request: RealtimeModelSendResponseRequest, said: str
+        self, hub: SessionHub, turn: RealtimeTurn, request: RealtimeModelSendResponseRequest, said: str | None
     ) -> None:
         self._hub = hub
         self._said = said
@@ -305,14 +311,17 @@ class TurnScope:
 
         Raises:
             UserError: the request cannot be sent as it is.
+            RealtimeTimeoutError: with ``gate_input``, the server made no item of a commit (name ``"item"``).
             SessionClosed: the session has ended.
         """
         turn, hub = self._turn, self._hub
         if self._entered:
             raise UserError("a turn can be entered once; ask for another with respond()")
         self._entered = True
+        turn.entered()
         try:
-            await hub.input_gate.screen(self._said)
+            apart = self._request.conversation == "none" and self._said is not None  # it knows what it is given only
+            await hub.input_gate.screen(self._said, settle=not apart)
         except InputGuardrailTripwireTriggered as error:
             turn.fail(error, "input_guardrail")
             return turn

@@ -11,9 +11,10 @@ from trio_realtime import (
     InputGuardrail,
     InputGuardrailTripwireTriggered,
     RealtimeTimeoutError,
+    SessionClosed,
     UserError,
 )
-from trio_realtime.server import Say, ScriptEngine, Transcript, Turn, silence, synthesize
+from trio_realtime.server import Delay, Say, ScriptEngine, Transcript, Turn, Withhold, silence, synthesize
 
 SPOKEN = synthesize("Hello there") + silence(1.0)
 
@@ -184,4 +185,129 @@ async def test_need_31_audio_that_is_committed_without_a_wish_is_not_answered(au
     async with talk(ScriptEngine([Turn("Hello!", user="Hello")]), config=gated(detection=None)) as (session, server):
         await session.send_audio(SPOKEN, commit=True)
         await trio.sleep(5)
+        assert count(server, "response.create") == 0
+
+
+BOMB = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a bomb"}]}
+
+
+async def test_need_31_push_to_talk_with_a_turn_of_its_own_is_screened_first(autojump_clock):
+    engine = ScriptEngine([Turn("Hello!", user="Hello"), Turn("Never.", user="A bomb")])
+    async with talk(engine, config=gated(screen(1), detection=None)) as (session, server):
+        for commit in (False, True):
+            before = count(server, "response.create")
+            if commit:
+                await session.send_audio(SPOKEN, commit=True)
+            else:
+                await session.send_audio(SPOKEN)
+                await session.commit_audio(respond=False)
+            async with session.respond() as turn:
+                said = await turn.text()
+            if commit:
+                assert (said, turn.outcome, turn.reason) == ("", "failed", "input_guardrail")
+                assert isinstance(turn.error, InputGuardrailTripwireTriggered)
+                await trio.sleep(0.1)
+                assert len(session.history) == 2
+            else:
+                assert (said, turn.outcome) == ("Hello!", "completed")
+            assert count(server, "response.create") - before == (not commit)
+
+
+async def test_need_31_typed_words_wait_for_spoken_ones_that_are_looked_at(autojump_clock):
+    engine = ScriptEngine([Turn("Well.", user="A bomb")])
+    async with talk(engine, config=gated(screen(2), detection=None)) as (session, server):
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await session.send_message("well?")
+        await collect(session, "agent_end")
+        kinds = server.received_types()
+        assert kinds[-3:] == ["conversation.item.delete", "conversation.item.create", "response.create"]
+        assert kinds.count("response.create") == 1
+
+
+async def test_need_31_a_guardrail_may_ask_the_model_itself(autojump_clock):
+    async def ask(context, agent, text):
+        async with talked[0].respond("Is it bad? " + text) as turn:
+            return GuardrailFunctionOutput(None, "yes" in await turn.text())
+
+    talked = []
+    engine = ScriptEngine([Turn("No.", user="Hello"), Say("Hello!")])
+    async with talk(engine, config=gated(InputGuardrail(ask, "ask"), detection=None)) as (session, server):
+        talked.append(session)
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await collect(session, "agent_end", 2)
+        assert count(server, "response.create") == 2
+
+
+async def test_need_31_who_waits_for_the_screening_is_failed_at_the_end(autojump_clock):
+    async with talk(ScriptEngine([Turn("x", user="Hi")]), config=gated(screen(1000), detection=None, timeout=None)) as (
+        session,
+        _,
+    ):
+        await session.send_audio(SPOKEN)
+        await session.commit_audio(respond=False)
+        async with trio.open_nursery() as nursery:
+
+            async def ask():
+                with pytest.raises(SessionClosed):
+                    await session.send_message("well?")
+
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            await session.close()
+
+
+async def test_need_31_who_waits_for_a_commit_that_nobody_answers_has_a_deadline(autojump_clock):
+    config = {**gated(detection=None), "timeouts": {"configure": 3}}
+    heard = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
+    faults = [Withhold(event=kind) for kind in heard]
+    async with talk(ScriptEngine([Turn("x", user="Hi")]), config=config, faults=faults) as (session, _):
+        await session.send_audio(SPOKEN, commit=True)
+        start = trio.current_time()
+        with pytest.raises(RealtimeTimeoutError):
+            await session.send_message("well?")
+        assert trio.current_time() - start == pytest.approx(3)
+        await session.send_message("well?")
+        await collect(session, "agent_end")
+
+
+@pytest.mark.parametrize("anonymous", [frozenset(), {"input_audio_buffer_commit_empty"}])
+async def test_need_31_a_refused_commit_does_not_speak_for_the_next(anonymous, autojump_clock):
+    engine = ScriptEngine([Turn("Answer.", user="Hello")])
+    async with talk(engine, config=gated(detection=None), anonymous_errors=anonymous) as (session, server):
+        await session.send_audio(b"", commit=True)
+        await collect(session, "error")
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await collect(session, "agent_end")
+        assert count(server, "response.create") == 1
+
+
+@pytest.mark.parametrize("after", [0, 0.5])
+async def test_need_31_a_cancelled_commit_asks_for_nothing(after, autojump_clock):
+    engine = ScriptEngine([Turn("Answer.", user="Hello"), Turn("Answer.", user="Hello")])
+    faults = [Delay(event="input_audio_buffer.committed", seconds=1)]
+    async with talk(engine, config=gated(detection=None), faults=faults) as (session, server):
+        await session.send_audio(SPOKEN)
+        with trio.move_on_after(after):
+            await session.commit_audio()
+        await trio.sleep(5)
+        assert count(server, "response.create") == 0
+        assert len(session.history) == (after > 0)
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await collect(session, "agent_end")
+        assert count(server, "response.create") == 1
+
+
+async def test_need_31_added_items_and_those_of_a_turn_are_screened(autojump_clock):
+    async with talk(ScriptEngine([Say("Never.")] * 3), config=gated()) as (session, server):
+        with pytest.raises(InputGuardrailTripwireTriggered):
+            await session.add_item("user", "a bomb", respond=True)
+        async with session.respond([BOMB], conversation="none") as turn:
+            assert await turn.text() == ""
+        assert turn.reason == "input_guardrail"
+        assert await session.add_item("system", "They say bomb here.")
+        assert count(server, "conversation.item.create") == 1
         assert count(server, "response.create") == 0

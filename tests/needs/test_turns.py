@@ -39,6 +39,15 @@ def cancels(server):
     return [event["response_id"] for event in server.received if event["type"] == "response.cancel"]
 
 
+async def test_need_23_a_turn_is_asked_for_when_its_block_is_entered(autojump_clock):
+    async with talk(ScriptEngine([Say("Yes.")])) as (session, _):
+        block = session.respond("Really?")
+        await trio.sleep(3)
+        entered = trio.current_time()
+        async with block as turn:
+            assert turn.timings.asked == entered
+
+
 async def test_need_23_a_request_and_its_reply(autojump_clock):
     async with talk(ScriptEngine([Say("It is on its way.")]), pace=1.0) as (session, server):
         asked = trio.current_time()

@@ -133,7 +133,7 @@ class OutgoingProtocol:
         if unsettled is not None:
             unsettled.audio(event.audio)
         if event.commit:
-            event_id = self._state.new_id("event")
+            event_id = event.event_id or self._state.new_id("event")
             frames.append(self._encode(InputAudioBufferCommit(event_id=event_id).to_wire()))
             if unsettled is not None:
                 unsettled.commit(event_id)

@@ -12,7 +12,7 @@ from trio_realtime.config import RealtimeSessionModelSettings, RealtimeUserInput
 from trio_realtime.errors import UserError, UserTypeError
 from trio_realtime.ids import new_id
 from trio_realtime.model_inputs import RealtimeModelSendResponseRequest
-from trio_realtime.session_tasks.spoken import user_item, user_message, words_of
+from trio_realtime.session_tasks.spoken import user_item, words_of_items
 from trio_realtime.tools import AgentTools, FunctionTool, HostedMCPTool, check_names
 from trio_realtime.turn import RealtimeTurn, TurnScope
 
@@ -52,7 +52,7 @@ def respond(
         settings=chosen,
         metadata=_metadata(metadata),
     )
-    said = "" if input is None or isinstance(input, (list, tuple)) else words_of(user_message(cast("Any", input)))
+    said = None if request.items is None else words_of_items(request.items)
     return TurnScope(hub, RealtimeTurn(hub, request.request_id, offered), request, said)
 
 

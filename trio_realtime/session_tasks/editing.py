@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,26 @@ import trio
 from trio_realtime.errors import AgentsException, RealtimeTimeoutError, UserError
 from trio_realtime.ids import new_id
 from trio_realtime.items import RealtimeToolCallItem
-from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
+from trio_realtime.model_inputs import (
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendAudio,
+    RealtimeModelSendRawMessage,
+)
 from trio_realtime.session_tasks.item_answers import ItemWaiter
 from trio_realtime.session_tasks.spoken import item_content
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
 
-__all__ = ["commit_audio", "create_items", "create_message", "delete_item", "raw_input", "replace_message"]
+__all__ = [
+    "commit_audio",
+    "create_items",
+    "create_message",
+    "delete_item",
+    "raw_input",
+    "replace_message",
+    "send_and_commit",
+]
 
 
 def raw_input(type: str, **fields: Any) -> RealtimeModelSendRawMessage:
@@ -73,14 +85,38 @@ async def commit_audio(hub: SessionHub, *, respond: bool) -> None:
     """
     event_id = new_id("event")
     waiter = hub.item_answers.expect("commit", "", event_id)
-    hub.input_gate.commit(respond=respond)
+    gate, commit = hub.input_gate, raw_input("input_audio_buffer.commit", event_id=event_id)
+    handed_over = trio.Event()
+    gate.commit(event_id, respond=respond)
     try:
-        await _send_and_wait(hub, [raw_input("input_audio_buffer.commit", event_id=event_id)], [waiter])
+        await _send_and_wait(hub, [commit], [waiter], handed_over=handed_over.set)
     except BaseException:
-        hub.input_gate.uncommit()
+        if handed_over.is_set():
+            gate.leave_commit(event_id)  # what was refused is gone already
+        else:
+            gate.uncommit(event_id)
         raise
     if respond and not hub.input_gate.on:
         await hub.outbox.send_and_wait(raw_input("response.create"))
+
+
+async def send_and_commit(hub: SessionHub, audio: bytes) -> None:
+    """Send audio, and make an item of the input buffer that nobody is asked to answer. When cancelled, nothing is sent.
+
+    Raises:
+        SessionClosed: the session has ended.
+    """
+    if not hub.input_gate.on:
+        await hub.outbox.send(RealtimeModelSendAudio(audio=audio, commit=True))
+        return
+    event_id = new_id("event")
+    hub.input_gate.commit(event_id, respond=False)
+    try:
+        await hub.outbox.send(RealtimeModelSendAudio(audio=audio, commit=True, event_id=event_id))
+    except BaseException:
+        hub.input_gate.uncommit(event_id)
+        raise
+    hub.input_gate.leave_commit(event_id)
 
 
 async def delete_item(hub: SessionHub, item_id: str) -> None:
@@ -112,15 +148,16 @@ async def _send_and_wait(
     events: Sequence[RealtimeModelSendRawMessage],
     waiters: Sequence[ItemWaiter],
     seconds: float | None = None,
+    handed_over: Callable[[], None] = lambda: None,
 ) -> None:
     configured = hub.run_config.timeouts.configure
     try:
         if configured is None or not hub.connection.confirms_configuration:
-            await hub.outbox.send_and_wait(*events)
+            await hub.outbox.send_and_wait(*events, handed_over=handed_over)
             return
         seconds = seconds or configured
         with trio.move_on_after(seconds) as scope:
-            await hub.outbox.send_and_wait(*events)
+            await hub.outbox.send_and_wait(*events, handed_over=handed_over)
             for waiter in waiters:
                 await waiter.answered.wait()
         errors = [waiter.error for waiter in waiters if waiter.error is not None]

@@ -2,12 +2,15 @@
 
 Turn detection makes no response by itself then: when a spoken item's transcript is final, the input guardrails look at
 it, and only what passes is answered. What trips is taken out of the conversation, so that no later response answers it
-either. Typed messages are looked at before they are sent. It costs the time of a transcript and of the guardrails.
+either. Typed messages are looked at before they are sent, and nothing that asks for a response is sent while a
+spoken item is still looked at. It costs the time of a transcript and of the guardrails.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,7 @@ import trio
 
 from trio_realtime._structure import NOT_GIVEN
 from trio_realtime.config import RealtimeSessionModelSettings, RealtimeTurnDetectionConfig
-from trio_realtime.errors import InputGuardrailTripwireTriggered, RealtimeTimeoutError, UserError
+from trio_realtime.errors import InputGuardrailTripwireTriggered, RealtimeTimeoutError, ServerError, UserError
 from trio_realtime.events import RealtimeInputGuardrailTripped
 from trio_realtime.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
 from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InputGate", "gated_settings"]
 
-_WAITING = 64  # spoken items that may wait to be looked at
+_EMPTY = "input_audio_buffer_commit_empty"
+_looking: ContextVar[bool] = ContextVar("_looking", default=False)  # in a guardrail: what it asks for is not held up
 
 
 def gated_settings(
@@ -60,6 +64,15 @@ def gated_settings(
     return attrs.evolve(settings, turn_detection=detection)
 
 
+@contextmanager
+def _look() -> Iterator[None]:
+    token = _looking.set(True)
+    try:
+        yield
+    finally:
+        _looking.reset(token)
+
+
 def _detection(settings: RealtimeSessionModelSettings) -> tuple[Any, bool]:
     """Give the turn detection of settings, and whether they say it the nested way."""
     audio: Any = settings.audio
@@ -77,6 +90,15 @@ class _Heard:
     since: float
 
 
+@attrs.define(eq=False)
+class _Commit:
+    """A commit of the application whose item has not come: whether it is to be answered, and until when it may come."""
+
+    event_id: str
+    respond: bool
+    deadline: float = inf
+
+
 class InputGate:
     """The input guardrails of one session, and what waits for them.
 
@@ -91,12 +113,16 @@ class InputGate:
         settings = config.model_settings.overlaid(hub.model_config.initial_model_settings)
         self._answers: bool = getattr(_detection(settings)[0], "create_response", NOT_GIVEN) is not False
         self._guardrails: tuple[InputGuardrail[Any], ...] = tuple(config.input_guardrails)
-        self._send, self._receive = trio.open_memory_channel[_Heard](_WAITING)
+        self._send, self._receive = trio.open_memory_channel[_Heard](inf)  # none may go by unseen
         self._unanswered: set[str] = set()
-        self._commits: list[bool] = []
+        self._commits: list[_Commit] = []
         self._pending: dict[str, float] = {}
         self._unjudged: set[str] = set()
         self._checks: int = 0
+        self._changed = trio.lowlevel.ParkingLot()
+        self._trips: int = 0
+        self._last_trip: InputGuardrailResult | None = None
+        self._over = False
 
     @property
     def screening(self) -> bool:
@@ -105,19 +131,38 @@ class InputGate:
 
     # -- what the reader and the application tell ------------------------------------------------------------------
 
-    def commit(self, *, respond: bool) -> None:
+    def commit(self, event_id: str, *, respond: bool) -> None:
         """The application commits the input buffer, and says whether the item is to be answered."""
         if self.on:
-            self._commits.append(respond)
+            self._commits.append(_Commit(event_id, respond))
 
-    def uncommit(self) -> None:
-        """The last commit came to nothing."""
-        if self._commits:
-            self._commits.pop()
+    def uncommit(self, event_id: str | None) -> None:
+        """A commit came to nothing; None stands for the oldest."""
+        self._commits = [one for one in self._commits if one.event_id != (event_id or self._commits[0].event_id)]
+        self._changed.unpark_all()
+
+    def leave_commit(self, event_id: str) -> None:
+        """Nobody waits for a commit that was handed over: its item comes soon, unanswered, or not at all."""
+        seconds = self._hub.run_config.timeouts.configure
+        for one in self._commits:
+            if one.event_id == event_id:
+                one.respond = False
+                one.deadline = trio.current_time() + (inf if seconds is None else seconds)
+        self._changed.unpark_all()
+
+    def refused(self, error: object) -> None:
+        """Note an error of the server that may be the refusal of a commit."""
+        if isinstance(error, ServerError) and (error.event_id is not None or error.code == _EMPTY):
+            self.uncommit(error.event_id)
+
+    def _forget_commits(self) -> None:
+        now = trio.current_time()
+        self._commits = [one for one in self._commits if one.deadline > now]
 
     def item(self, item_id: str) -> None:
         """A spoken item has come into the conversation: its words follow."""
-        if not (self._commits.pop(0) if self._commits else self._answers):
+        self._forget_commits()
+        if not (self._commits.pop(0).respond if self._commits else self._answers):
             self._unanswered.add(item_id)
         seconds = self._hub.run_config.guardrails_settings.timeout
         self._unjudged.add(item_id)
@@ -130,13 +175,20 @@ class InputGate:
             self._send_nowait(_Heard(item_id, text, error, trio.current_time()))
 
     def _send_nowait(self, heard: _Heard | None) -> None:
-        with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             self._send.send_nowait(heard or _Heard("", "", None, 0.0))
 
     # -- checking ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Look at spoken items one after another, in the order in which their words come, until cancelled."""
+        try:
+            await self._look_on()
+        finally:
+            self._over = True
+            self._changed.unpark_all()
+
+    async def _look_on(self) -> None:
         while True:
             heard = None
             with trio.move_on_at(min(self._pending.values(), default=inf)):
@@ -149,6 +201,7 @@ class InputGate:
             if heard is not None and heard.item_id:
                 await self._judge(heard)
                 self._unjudged.discard(heard.item_id)
+                self._changed.unpark_all()
 
     async def _judge(self, heard: _Heard) -> None:
         hub = self._hub
@@ -171,21 +224,47 @@ class InputGate:
         elif answered:
             hub.tool_runner.go_on()
 
-    async def screen(self, text: str) -> None:
-        """Look at what the user has typed.
+    async def screen(self, text: str | None, *, settle: bool = True) -> None:
+        """Look at what the user has typed, and wait until everything that was spoken has been looked at.
+
+        Args:
+            text: what was typed; None for nothing: what is to be answered is what was spoken, if anything was.
+            settle: what follows is answered with what was spoken.
 
         Raises:
             InputGuardrailTripwireTriggered: it must not reach the model.
+            RealtimeTimeoutError: the server made no item of a commit (name ``"item"``).
+            SessionClosed: the session has ended.
         """
-        if not self.on:
+        if not self.on or _looking.get():
             return
-        results = await self._check(text)
+        results = await self._check(text) if text else []
         if results:
-            self._tripped(results, text, None)
+            self._tripped(results, text or "", None)
             raise InputGuardrailTripwireTriggered(results[0])
+        before = self._trips
+        if settle:
+            await self._settled()
+        if text is None and self._last_trip is not None and self._trips != before:
+            raise InputGuardrailTripwireTriggered(self._last_trip)
+
+    async def _settled(self) -> None:
+        """Wait until no spoken item is looked at or on its way."""
+        hub = self._hub
+        while self._unjudged or self._commits:
+            if self._over or hub.ended.is_set():
+                raise hub.closed_error(hub.failure)
+            with trio.move_on_at(min((one.deadline for one in self._commits), default=inf)) as scope:
+                await self._changed.park()
+            if scope.cancelled_caught:
+                self._forget_commits()
+                message = "the server did not say whether there is an item of the audio"
+                raise RealtimeTimeoutError(message, name="item", seconds=hub.run_config.timeouts.configure or 0.0)
 
     def _tripped(self, results: list[InputGuardrailResult], text: str, item_id: str | None) -> None:
         hub = self._hub
+        if item_id is not None:
+            self._trips, self._last_trip = self._trips + 1, results[0]
         hub.publish(
             RealtimeInputGuardrailTripped(
                 info=hub.info, guardrail_results=tuple(results), message=text, item_id=item_id
@@ -211,7 +290,7 @@ class InputGate:
         hub, settings = self._hub, self._hub.run_config.guardrails_settings
         error: Exception
         try:
-            with trio.move_on_after(inf if settings.timeout is None else settings.timeout):
+            with trio.move_on_after(inf if settings.timeout is None else settings.timeout), _look():
                 return await guardrail.run(hub.agent, text, hub.wrapper)
             seconds = settings.timeout or 0.0
             message = f"the guardrail {guardrail.get_name()} did not answer within {seconds:g} seconds"

@@ -138,10 +138,13 @@ class Outbox:
         """
         await self._hand_over([Command(event)])
 
-    async def send_and_wait(self, *events: RealtimeModelSendEvent) -> None:
+    async def send_and_wait(
+        self, *events: RealtimeModelSendEvent, handed_over: Callable[[], None] = lambda: None
+    ) -> None:
         """Give commands to the writer, nothing between them, and wait until they were sent.
 
         When cancelled before the writer has the first, nothing is sent; later, they are sent all the same.
+        ``handed_over`` is called when the writer has them.
 
         Raises:
             SessionClosed: the session has ended.
@@ -149,6 +152,7 @@ class Outbox:
         """
         commands = [Command(event, done=trio.Event()) for event in events]
         await self._hand_over(commands)
+        handed_over()
         for command in commands:
             if command.done is not None:  # pragma: no branch
                 await command.done.wait()

@@ -321,6 +321,7 @@ class ModelEventHandler:
         self._hub.publish(RealtimeDtmf(info=self._hub.info, event=event.event, received_at=event.received_at))
 
     def _error(self, event: RealtimeModelErrorEvent) -> None:
+        self._hub.input_gate.refused(event.error)
         if not self._hub.item_answers.refused(event.error):
             self._hub.report(event.error, event.received_at)
 

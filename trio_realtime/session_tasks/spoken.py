@@ -23,7 +23,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelUserInputMessage,
 )
 
-__all__ = ["item_content", "user_item", "user_message", "words_of"]
+__all__ = ["item_content", "user_item", "user_message", "words_in", "words_of", "words_of_items"]
 
 
 def user_message(message: RealtimeUserInput) -> RealtimeModelUserInput:
@@ -61,6 +61,20 @@ def words_of(user_input: RealtimeModelUserInput) -> str:
     if isinstance(user_input, str):
         return user_input
     return "\n".join(part.text for part in user_input.content if isinstance(part, RealtimeModelInputTextContent))
+
+
+def words_in(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Give the text of content parts in the protocol's form."""
+    texts: list[Any] = [part.get("text") for part in parts]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def words_of_items(items: Sequence[Mapping[str, Any]]) -> str:
+    """Give the user's text in items in the protocol's form."""
+    said: list[Any] = [item.get("content") for item in items if item.get("role") == "user"]
+    return "\n".join(
+        words_in([part for part in parts if isinstance(part, Mapping)]) for parts in said if isinstance(parts, list)
+    )
 
 
 _TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
