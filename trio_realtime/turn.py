@@ -80,6 +80,7 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
         self.tools: AgentTools | None = tools
         self.left: bool = False
         self._response_id: str | None = None
+        self._before: set[str] = set()  # responses that were lost with their connection
         self._outcome: ResponseStatus | None = None
         self._reason: str | None = None
         self._error: Exception | None = None
@@ -175,13 +176,16 @@ class RealtimeTurn(AsyncIterator[RealtimeSessionEvent]):
 
     def begin(self, response_id: str) -> None:
         """The response has begun; again, if the connection was lost meanwhile."""
+        if self._response_id is not None and self._response_id != response_id:
+            self._before.add(self._response_id)
         self._response_id = response_id
         self._words.clear()
 
     def takes(self, event: RealtimeSessionEvent) -> bool:
         """Say whether an event is of this response, and note what it tells."""
-        if getattr(event, "response_id", None) != self._response_id or self._response_id is None or self.left:
-            return False
+        response_id = getattr(event, "response_id", None)
+        if response_id is None or response_id != self._response_id or self.left:
+            return response_id in self._before and not self.left  # held back until the next one had begun
         if isinstance(event, RealtimeAgentStartEvent):
             self._timings = attrs.evolve(self._timings, began=event.received_at)
         elif isinstance(event, RealtimeTranscript):
@@ -288,7 +292,8 @@ class _TurnBuffer(EventBuffer):
             self._look(event)
 
     def _look(self, event: RealtimeSessionEvent) -> None:
-        if isinstance(event, RealtimeAgentEndEvent) and not self._turn.goes_on():
+        ends = isinstance(event, RealtimeAgentEndEvent) and event.response_id == self._turn.response_id
+        if ends and not self._turn.goes_on():
             self._turn.end(event)
 
 

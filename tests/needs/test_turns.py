@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import trio
 
-from tests.talk import collect, count, get_weather, kinds, of, outputs, talk
+from tests.talk import collect, count, get_weather, kinds, make_agent, of, outputs, talk
 from trio_realtime import (
+    GuardrailFunctionOutput,
     OpenAIRealtimeWebSocketModel,
+    OutputGuardrail,
     RealtimeAgent,
     RealtimeRunner,
     RealtimeTimeoutError,
@@ -18,6 +20,7 @@ from trio_realtime import (
 )
 from trio_realtime.server import (
     CallTool,
+    Drop,
     Fail,
     Incomplete,
     LocalServer,
@@ -46,6 +49,37 @@ async def test_need_23_a_turn_is_asked_for_when_its_block_is_entered(autojump_cl
         entered = trio.current_time()
         async with block as turn:
             assert turn.timings.asked == entered
+
+
+async def test_need_23_a_turn_whose_question_is_refused_has_failed(autojump_clock):
+    faults = [Refuse("conversation.item.create", code="nope")]
+    async with talk(ScriptEngine([Say("Wrong."), Say("Right.")]), pace=1.0, faults=faults) as (session, server):
+        async with session.respond("Really?") as turn:
+            assert await turn.text() == ""
+        assert (turn.outcome, turn.reason) == ("failed", "nope")
+        assert isinstance(turn.error, ServerError)
+        async with session.respond("And now?") as turn:
+            assert await turn.text() == "Right."
+        assert len(cancels(server)) == 1
+
+
+async def test_need_23_a_turn_has_every_event_when_its_first_end_was_held_back(autojump_clock):
+    async def slow(context, agent, output):
+        await trio.sleep(3)
+        return GuardrailFunctionOutput(None, False)
+
+    agent = make_agent(output_guardrails=[OutputGuardrail(slow, "slow")])
+    engine = ScriptEngine([Say("Hello there my friend.")] * 2)
+    faults = [Drop(event="response.output_audio.delta", skip=2)]
+    config = {"guardrails_settings": {"hold_audio": True}}
+    async with talk(engine, agent=agent, config=config, pace=1.0, faults=faults) as (session, _):
+        async with session.respond("Hello") as turn:
+            events = [event async for event in turn]
+            assert await turn.text() == "Hello there my friend."
+        ends = [(event.type, event.status) for event in of(events, "agent_end")]
+        assert ends == [("agent_end", "incomplete"), ("agent_end", "completed")]
+        assert [kind for kind in kinds(events) if kind.startswith("agent")] == ["agent_start", "agent_end"] * 2
+        assert turn.outcome == "completed"
 
 
 async def test_need_23_a_request_and_its_reply(autojump_clock):

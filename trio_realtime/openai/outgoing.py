@@ -156,10 +156,12 @@ class OutgoingProtocol:
             frames += self._perform(self._state.responses.request(request, now), now)
         return Outgoing(frames)
 
-    def _create(self, item: Mapping[str, Any]) -> Frame:
+    def _create(self, item: Mapping[str, Any], *, request_id: str | None = None) -> Frame:
         if "id" not in item:
             item = {"id": self._state.new_id("item"), **item}
         create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
+        if request_id is not None:
+            self._state.asks_with(create.event_id, request_id)
         frame = self._encode(create.to_wire())
         if self._state.unsettled is not None:
             self._state.unsettled.create(create.event_id, item, {"item": item})
@@ -217,7 +219,7 @@ class OutgoingProtocol:
         frames: list[Frame] = []
         if event_id not in self._state.placed:
             self._state.placed.add(event_id)
-            frames += [self._create(item) for item in request.items]
+            frames += [self._create(item, request_id=event_id) for item in request.items]
         response: Mapping[str, Any] = request.parameters.get("response") or _NOTHING
         metadata: dict[str, Any] = {**(response.get("metadata") or _NOTHING), RESERVED_METADATA_KEY: event_id}
         create = ResponseCreate(event_id=event_id, response={**response, "metadata": metadata})

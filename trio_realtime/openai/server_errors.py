@@ -70,11 +70,19 @@ class ServerErrors:
             state.updates.refused(refused)
             return [RealtimeModelConfigRejectedEvent(received_at=now, error=config_rejected(error, refused))]
         self._refused_input(error)
-        events: list[RealtimeModelEvent] = []
+        events: list[RealtimeModelEvent] = self._refused_item(error, now)
         if error.event_id is not None or refuses_response(error):
             handled = state.responses.refused(error.event_id, now)
             events += [*_settled(handled, error, now), *follow_ups(state, handled.actions, now)]
         return [*self._report(error, now), *events]
+
+    def _refused_item(self, error: ServerErrorDetails, now: float) -> list[RealtimeModelEvent]:
+        """An item that a response was asked for with was refused: the response would answer something else."""
+        request_id = self._state.items.pop(error.event_id or "", None)
+        if request_id is None:
+            return []
+        handled = self._state.responses.withdraw(request_id, now)
+        return [*_settled(handled, error, now), *follow_ups(self._state, handled.actions, now)]
 
     def _refused_input(self, error: ServerErrorDetails) -> None:
         """What was refused will not be settled any more."""

@@ -91,6 +91,7 @@ class ProtocolState:
         detects_turns: turn detection is on.
         placed: requests for a response whose items have been added to the conversation.
         answers: the responses of the requests that were answered last.
+        items: the requests for which items were made last, by the client events that made them.
     """
 
     responses: ResponseSequencer
@@ -110,6 +111,13 @@ class ProtocolState:
     detects_turns: bool = True
     placed: Recent = attrs.Factory(Recent)
     answers: dict[str, str] = attrs.Factory(dict[str, str])
+    items: dict[str, str] = attrs.Factory(dict[str, str])
+
+    def asks_with(self, event_id: str, request_id: str) -> None:
+        """Remember which request an item is made for."""
+        self.items[event_id] = request_id
+        if len(self.items) > _ANSWERS:
+            del self.items[next(iter(self.items))]
 
     def answered(self, request_id: str, response_id: str) -> None:
         """Remember which response answers a request."""

@@ -62,6 +62,7 @@ class TurnBook:
         elif event.error is not None:
             code = getattr(event.error, "code", None) or getattr(event.error, "name", None)
             turn.fail(event.error, code or "refused")
+            self._open.pop(event.request_id, None)  # a response that begins all the same is not its own
 
     def lost(self, request_id: str | None) -> None:
         """A request whose response was lost with its connection is not sent again."""
