@@ -41,8 +41,8 @@ async def load_image(
         detail: how closely the model is to look.
 
     Raises:
-        UserError: the bytes are no image of these kinds, the address says another type than its bytes, or the file
-            cannot be read. UserTypeError: the source is of another type.
+        UserError: the bytes are no image of these kinds, the address is another or says another type than its
+            bytes, or the file cannot be read. UserTypeError: the source is of another type.
     """
     await trio.lowlevel.checkpoint()
     if isinstance(source, bytes):
@@ -55,10 +55,12 @@ async def load_image(
     if not isinstance(given, (str, os.PathLike)):
         raise UserTypeError(f"an image is given as bytes, a path or an address, not as {type(given).__name__}")
     path: str = os.fspath(source)
+    if not path:
+        raise UserError("the path of an image must not be empty")
     try:
         data = await trio.Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"the image {path!r} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: it has a null character
+        raise UserError(f"the image {path!r} cannot be read: {getattr(error, 'strerror', error)}") from error
     return _from_bytes(data, repr(path), detail)
 
 
@@ -86,4 +88,6 @@ def _from_address(address: str, detail: Any) -> RealtimeUserInputImage:
         kind = _kind(data, "the data: address")
         if kind != match["type"].lower().replace("image/jpg", "image/jpeg"):
             raise UserError(f"the data: address says {match['type']}, but its bytes are {kind}")
+    elif address[:6].lower() != "https:":
+        raise UserError("the address of an image must be an https: or data: address")
     return RealtimeUserInputImage(image_url=address, detail=detail)

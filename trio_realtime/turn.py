@@ -292,9 +292,9 @@ class _TurnBuffer(EventBuffer):
             self._look(event)
 
     def _look(self, event: RealtimeSessionEvent) -> None:
-        ends = isinstance(event, RealtimeAgentEndEvent) and event.response_id == self._turn.response_id
-        if ends and not self._turn.goes_on():
-            self._turn.end(event)
+        turn = self._turn
+        if isinstance(event, RealtimeAgentEndEvent) and event.response_id == turn.response_id and not turn.goes_on():
+            turn.end(event)
 
 
 class TurnScope:

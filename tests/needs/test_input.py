@@ -154,3 +154,12 @@ class TestImages:
             ]
             assert sent[0][1] == {"type": "input_image", "image_url": image.image_url}
             assert sent[1] == [{"type": "input_image", "image_url": image.image_url}]
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [("", "empty"), ("a\0b", "cannot be read"), ("http://example.com/a.png", "https"), ("HTTP://x", "https")],
+)
+async def test_need_25_what_is_no_source_of_an_image(source, match, autojump_clock):
+    with pytest.raises(UserError, match=match):
+        await load_image(source)

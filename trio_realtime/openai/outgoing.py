@@ -159,9 +159,10 @@ class OutgoingProtocol:
     def _create(self, item: Mapping[str, Any], *, request_id: str | None = None) -> Frame:
         if "id" not in item:
             item = {"id": self._state.new_id("item"), **item}
-        create = ConversationItemCreate(event_id=self._state.new_id("event"), item=item)
+        event_id = self._state.new_id("event")
+        create = ConversationItemCreate(event_id=event_id, item=item)
         if request_id is not None:
-            self._state.asks_with(create.event_id, request_id)
+            self._state.asks_with(event_id, request_id)
         frame = self._encode(create.to_wire())
         if self._state.unsettled is not None:
             self._state.unsettled.create(create.event_id, item, {"item": item})
