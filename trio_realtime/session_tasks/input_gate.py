@@ -8,7 +8,7 @@ spoken item is still looked at. It costs the time of a transcript and of the gua
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import inf
@@ -65,7 +65,7 @@ def gated_settings(
 
 
 @contextmanager
-def _look() -> Iterator[None]:
+def _look() -> Generator[None, None, None]:
     token = _looking.set(True)
     try:
         yield
@@ -251,6 +251,7 @@ class InputGate:
     async def _settled(self) -> None:
         """Wait until no spoken item is looked at or on its way."""
         hub = self._hub
+        self._forget_commits()
         while self._unjudged or self._commits:
             if self._over or hub.ended.is_set():
                 raise hub.closed_error(hub.failure)

@@ -63,18 +63,16 @@ def words_of(user_input: RealtimeModelUserInput) -> str:
     return "\n".join(part.text for part in user_input.content if isinstance(part, RealtimeModelInputTextContent))
 
 
-def words_in(parts: Sequence[Mapping[str, Any]]) -> str:
+def words_in(parts: Sequence[Any]) -> str:
     """Give the text of content parts in the protocol's form."""
-    texts: list[Any] = [part.get("text") for part in parts]
+    texts: list[Any] = [part["text"] for part in parts if isinstance(part, Mapping) and "text" in part]
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def words_of_items(items: Sequence[Mapping[str, Any]]) -> str:
     """Give the user's text in items in the protocol's form."""
-    said: list[Any] = [item.get("content") for item in items if item.get("role") == "user"]
-    return "\n".join(
-        words_in([part for part in parts if isinstance(part, Mapping)]) for parts in said if isinstance(parts, list)
-    )
+    contents: list[Any] = [item.get("content") for item in items if item.get("role") == "user"]
+    return "\n".join(words_in(content) for content in contents if type(content) in {list, tuple})
 
 
 _TEXT_PART = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
