@@ -96,6 +96,7 @@ class EventBuffer:
         selects: bool = True,
     ) -> None:
         self._selects = selects
+        self._max_bytes, self._max_ms = settings.max_buffered_bytes, settings.max_buffered_ms
         self.settings = settings
         self.wanted = wanted
         self.begun = False
@@ -145,7 +146,7 @@ class EventBuffer:
             self._audio.append(entry)
             self._audio_ms += audio_ms
             self._audio_bytes += size
-        if not self.is_full():
+        if self._bytes <= self._max_bytes and self._audio_ms <= self._max_ms:
             return None
         if not self.begun:
             self._drop_oldest()

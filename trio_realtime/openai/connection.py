@@ -164,11 +164,11 @@ class OpenAIRealtimeConnection(RealtimeConnection):
 
     async def deliver(self, take: Callable[[RealtimeModelEvent], bool]) -> None:
         """See :meth:`RealtimeConnection.deliver`: each message is handled where it is read."""
-        events, receive, current_time = self._events, self._protocol.receive, trio.current_time
+        events, receive, wire = self._events, self._protocol.receive, self._wire
 
         def take_message(message: str | bytes) -> bool:
             enough = False
-            for event in receive(message, current_time()):
+            for event in receive(message, wire.read_at):
                 if enough:
                     events.append(event)
                 else:

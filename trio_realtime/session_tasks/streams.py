@@ -36,6 +36,7 @@ class EventStream(Generic[EventT_co]):
         self.on_begin: Callable[[], None] = lambda: None
         self._waiting = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
+        self._sleepers = self._writers = 0  # in the two: asking a parking lot costs more
         self._burst = 0
         self._seq = 0
         self._ended = False
@@ -65,8 +66,12 @@ class EventStream(Generic[EventT_co]):
             if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
-            await self._waiting.park()
-        if self._room:
+            self._sleepers += 1
+            try:
+                await self._waiting.park()
+            finally:
+                self._sleepers -= 1
+        if self._writers:
             self._room.unpark_all()
         self._seq += 1
         if event.seq == 0:
@@ -95,7 +100,7 @@ class EventStream(Generic[EventT_co]):
 
     def wake(self) -> None:
         """Let waiting readers look again."""
-        if self._waiting:
+        if self._sleepers:
             self._waiting.unpark_all()
 
     def finish(self, failure: BaseException | None) -> None:
@@ -113,7 +118,11 @@ class EventStream(Generic[EventT_co]):
     async def wait_for_room(self) -> None:
         """Wait until the buffer is within its bounds."""
         while self._buffer.is_full() and not self._ended:
-            await self._room.park()
+            self._writers += 1
+            try:
+                await self._room.park()
+            finally:
+                self._writers -= 1
 
 
 class Delivery:
@@ -123,6 +132,7 @@ class Delivery:
         self._streams: list[ref[EventStream[Any]]] = []
         self._holds: list[Hold] = []
         self._selected: dict[type[RealtimeSessionEvent], bool] = {}
+        self._takers: dict[type[RealtimeSessionEvent], list[ref[EventStream[Any]]]] = {}
         self._ended = False
         self._failure: BaseException | None = None
 
@@ -130,7 +140,7 @@ class Delivery:
         """Begin to feed a reader."""
         self._streams.append(ref(stream, self._gone))
         stream.on_begin = self._selected.clear
-        self._selected.clear()
+        self._look_again()
         for hold in self._holds:
             stream.buffer.hold(hold)  # what is kept from others is kept from the new one
         if self._ended:
@@ -138,7 +148,12 @@ class Delivery:
 
     def _gone(self, reference: ref[EventStream[Any]]) -> None:
         self._streams.remove(reference)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Another reader, or one less: what is known of who wants what does not hold any more."""
         self._selected.clear()
+        self._takers.clear()
 
     @property
     def streams(self) -> tuple[EventStream[Any], ...]:
@@ -159,9 +174,12 @@ class Delivery:
         if self._ended:
             return None
         kind = event.kind if isinstance(event, Unbuilt) else type(event)
-        for reference in tuple(self._streams):  # as the property, without its cost: this is done for every event
+        takers = self._takers.get(kind)
+        if takers is None:
+            takers = self._takers[kind] = [ref(stream) for stream in self.streams if stream.buffer.wants(kind)]
+        for reference in takers:
             stream = reference()
-            if stream is not None and stream.buffer.wants(kind):
+            if stream is not None:
                 full = stream.buffer.put(event, size, audio_ms)
                 if full is not None and overflow != "control":
                     overflow = full

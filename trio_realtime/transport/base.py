@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import attrs
+import trio
 
 __all__ = ["BURST", "Authorize", "Connector", "Handler", "TransportConfig", "Wire", "WireRequest", "WireStatistics"]
 
@@ -159,6 +160,11 @@ class Wire(ABC):
                     break
                 if take(message):
                     return
+
+    @property
+    def read_at(self) -> float:
+        """The time of the last read, in seconds on trio's clock; where a wire does not know it, the time now."""
+        return trio.current_time()
 
     @abstractmethod
     async def aclose(self, code: int = 1000, reason: str = "") -> None:

@@ -172,6 +172,11 @@ class StreamWire(Wire):
         """See :meth:`Wire.receive`."""
         return await self._inbox.receive()
 
+    @property
+    def read_at(self) -> float:
+        """See :attr:`Wire.read_at`."""
+        return self._proxy.last_received
+
     def receive_nowait(self) -> str | bytes | None:
         """See :meth:`Wire.receive_nowait`."""
         return self._inbox.receive_nowait()
