@@ -207,10 +207,17 @@ class SessionHub:
             size, audio_ms: as for :meth:`publish`.
             fields: its arguments but for ``info``.
         """
+        fields["info"] = self.info
+        self.offer_fields(kind, fields, size, audio_ms)
+
+    def offer_fields(
+        self, kind: type[RealtimeSessionEvent], fields: dict[str, Any], size: int, audio_ms: float
+    ) -> None:
+        """Give an event as :meth:`offer` does, with all of its arguments in a dict that is nobody else's."""
         if self.delivery.selects(kind):
-            self.publish(kind(info=self.info, **fields), size, audio_ms)
+            self.publish(kind(**fields), size, audio_ms)
         else:
-            self.publish(Unbuilt(kind, {"info": self.info, **fields}), size, audio_ms)
+            self.publish(Unbuilt(kind, fields), size, audio_ms)
 
     def publish(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> None:
         """Give an event to the application; a reader that has too much of it may end the session."""

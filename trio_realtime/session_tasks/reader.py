@@ -163,16 +163,15 @@ class ModelEventHandler:
             hub.guardrails.hold(event.response_id)
         size = len(event.data)
         length = hub.playback.received(event.response_id, event.item_id, event.content_index, size)
-        hub.offer(
-            RealtimeAudio,
-            size,
-            length,
-            audio=event,
-            item_id=event.item_id,
-            content_index=event.content_index,
-            response_id=event.response_id,
-            received_at=event.received_at,
-        )
+        fields = {
+            "info": hub.info,
+            "audio": event,
+            "item_id": event.item_id,
+            "content_index": event.content_index,
+            "response_id": event.response_id,
+            "received_at": event.received_at,
+        }
+        hub.offer_fields(RealtimeAudio, fields, size, length)
 
     def _audio_done(self, event: RealtimeModelAudioDoneEvent) -> None:
         hub = self._hub

@@ -36,7 +36,7 @@ class EventStream(Generic[EventT_co]):
         self.on_begin: Callable[[], None] = lambda: None
         self._waiting = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
-        self._sleepers = self._writers = 0  # in the two: asking a parking lot costs more
+        self._asleep = self._held_up = False  # whether anybody may be in them: asking a parking lot costs more
         self._burst = 0
         self._seq = 0
         self._ended = False
@@ -66,12 +66,10 @@ class EventStream(Generic[EventT_co]):
             if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
-            self._sleepers += 1
-            try:
-                await self._waiting.park()
-            finally:
-                self._sleepers -= 1
-        if self._writers:
+            self._asleep = True
+            await self._waiting.park()
+        if self._held_up:
+            self._held_up = False
             self._room.unpark_all()
         self._seq += 1
         if event.seq == 0:
@@ -100,7 +98,8 @@ class EventStream(Generic[EventT_co]):
 
     def wake(self) -> None:
         """Let waiting readers look again."""
-        if self._sleepers:
+        if self._asleep:
+            self._asleep = False
             self._waiting.unpark_all()
 
     def finish(self, failure: BaseException | None) -> None:
@@ -118,11 +117,8 @@ class EventStream(Generic[EventT_co]):
     async def wait_for_room(self) -> None:
         """Wait until the buffer is within its bounds."""
         while self._buffer.is_full() and not self._ended:
-            self._writers += 1
-            try:
-                await self._room.park()
-            finally:
-                self._writers -= 1
+            self._held_up = True
+            await self._room.park()
 
 
 class Delivery:

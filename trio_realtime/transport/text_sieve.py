@@ -125,5 +125,6 @@ class TextSieve:
 def _long(field: bytes) -> int:
     """Give the length in a length field of more than a byte; -1 if it is masked, or could have been shorter."""
     length = int.from_bytes(field[1:])
-    least = {_TWO_BYTES: _TWO_BYTES, _EIGHT_BYTES: 1 << 16}.get(field[0], length + 1)
-    return length if length >= least else -1
+    if field[0] == _TWO_BYTES:
+        return length if length >= _TWO_BYTES else -1
+    return length if field[0] == _EIGHT_BYTES and length >= 1 << 16 else -1
