@@ -178,3 +178,10 @@ async def test_without_the_package_it_says_what_to_install(monkeypatch):
     with pytest.raises(UserError, match=r"trio-realtime\[audio\]"):
         async with open_device(lambda *_: None):
             pass
+
+
+def test_a_file_that_ends_early_says_so(tmp_path):
+    path = tmp_path / "early.wav"
+    path.write_bytes(b"RIFF")
+    with pytest.raises(UserError, match="it ends early"):
+        read_wav(path)

@@ -10,10 +10,10 @@ import trio
 
 from tests.cli.programs import COMMAND, environment, here
 from tests.server.voice.speech import needs_voice
-from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimePlaybackTracker, RealtimeRunner
+from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimePlaybackTracker, RealtimeRunner, UserError
 from trio_realtime.cli.assistant import assistant, speech_settings, voice_service
 from trio_realtime.cli.sound import FileSound, read_wav, write_wav
-from trio_realtime.cli.talk import Talk
+from trio_realtime.cli.talk import Talk, _check_writable
 from trio_realtime.cli.talk_view import TalkView, meter
 from trio_realtime.server import LocalServer, RulesEngine, silence, synthesize
 
@@ -244,3 +244,9 @@ async def test_a_session_that_is_lost_ends_the_call_with_its_error(autojump_cloc
     with pytest.raises(RealtimeConnectionError):
         async with await runner.run(model_config={"api_key": "x"}) as session:
             await Talk(session, sound, TalkView()).run()
+
+
+def test_a_recording_that_cannot_be_kept_is_refused_at_once(tmp_path):
+    with pytest.raises(UserError, match="cannot be written"):
+        _check_writable(tmp_path / "no folder" / "reply.wav")
+    _check_writable(tmp_path / "reply.wav")

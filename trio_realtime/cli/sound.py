@@ -65,7 +65,7 @@ def read_wav(path: Path) -> bytes:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except (wave.Error, EOFError) as error:
-        raise UserError(f"{path} is no WAV file that can be read: {error or 'it ends early'}") from error
+        raise UserError(f"{path} is no WAV file that can be read: {str(error) or 'it ends early'}") from error
     if width not in _WIDTHS or rate <= 0:
         raise UserError(f"{path} is no WAV file that can be read: {width * 8} bits, {rate} Hz")
     samples = _mixed(_sixteen_bit(data, width), channels)

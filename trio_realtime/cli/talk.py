@@ -116,12 +116,22 @@ async def _sound(
         async with open_device(tracker.on_play_ms) as device:
             yield device
         return
+    if options.output is not None:
+        _check_writable(options.output)
     files = FileSound(recording, tracker.on_play_ms, speed=options.speed)
     try:
         yield files
     finally:
         if options.output is not None:
             write_wav(options.output, bytes(files.recorded))
+
+
+def _check_writable(path: Path) -> None:
+    """Say before the conversation, not after it, that its recording cannot be kept."""
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 class Talk:

@@ -131,6 +131,8 @@ async def test_the_raw_wire_is_shown_on_demand(autojump_clock, page):
         '{"type": "dance"}',
         '{"type": "played", "ms": -1}',
         '{"type": "played", "ms": "x"}',
+        '{"type": "played", "ms": 1' + "0" * 400 + "}",
+        '{"type": "played", "ms": 1, "content_index": "x"}',
         b"odd",
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, TypeAlias
@@ -45,6 +44,7 @@ _GOODBYE_SECONDS: Final = 1.0
 _MICROPHONE: Final = "input_audio_buffer.append"
 _TYPE_WITHIN: Final = 200
 _MOST_TEXT: Final = 10_000
+_LONGEST_MS: Final = 24 * 3600 * 1000.0
 _MOST_AUDIO: Final = 480_000
 
 
@@ -233,10 +233,12 @@ class Call:
 
     async def _played(self, _session: RealtimeSession[Any], command: Json) -> None:
         await trio.lowlevel.checkpoint()
-        ms = command.get("ms")
-        if not isinstance(ms, (int, float)) or not math.isfinite(ms) or ms < 0:
+        ms, index = command.get("ms"), command.get("content_index") or 0
+        if not isinstance(ms, (int, float)) or not 0 <= ms <= _LONGEST_MS:
             raise UserError("the page said that something was played for no time")
-        self._tracker.on_play_ms(str(command.get("item_id")), int(command.get("content_index") or 0), float(ms))
+        if not isinstance(index, int):
+            raise UserError("the page said that no part of an item was played")
+        self._tracker.on_play_ms(str(command.get("item_id")), index, float(ms))
 
     async def _set_raw(self, _session: RealtimeSession[Any], command: Json) -> None:
         await trio.lowlevel.checkpoint()

@@ -52,7 +52,7 @@ async def _run(port: int, url: str | None, local: bool, browse: bool) -> None:
         print(f"playground: {address}", flush=True)
         print("The address works once, in one browser. Ctrl-C ends.", flush=True)
         if browse:
-            await trio.to_thread.run_sync(webbrowser.open, address)
+            await trio.to_thread.run_sync(webbrowser.open, address, abandon_on_cancel=True)
         await trio.sleep_forever()
 
 
