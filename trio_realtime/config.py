@@ -520,8 +520,10 @@ class RealtimeRunConfig:
         hooks: called at the turns of every agent.
         input_guardrails, gate_input: with ``gate_input`` these guardrails look at the user's words, and only what
             passes is answered: turn detection makes no response, and the final transcript is waited for; what trips is
-            taken out of the conversation, and ``recovery`` is said if there is one. It adds the time of the transcript
-            and of the guardrails to each answer, as ``statistics().input_checks`` tells (False: no answer waits).
+            taken out of the conversation, and ``recovery`` is said if there is one. Whatever else asks for a response
+            (tool outputs, handoffs, recoveries) waits for it, but for raw messages of the application. It adds the time
+            of the transcript and of the guardrails to each answer, as ``statistics().input_checks`` tells (False: no
+            answer waits).
         limits: see there.
         timeouts: see there.
         max_history_items: items that the local history keeps; the oldest go (None: all, since text is small; a call of

@@ -530,6 +530,8 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the history has no such message, or the content is at fault; nothing was sent.
+            InputGuardrailTripwireTriggered: with ``gate_input``, a guardrail objects to what takes the place of a
+                user's message; nothing was sent.
             ServerError: the server refused; nothing has changed.
             RealtimeTimeoutError: it did not answer within ``timeouts.configure`` (name ``"item"``).
         """

@@ -326,6 +326,7 @@ class TurnScope:
         turn.entered()
         try:
             apart = self._request.conversation == "none" and self._said is not None  # it knows what it is given only
+            hub.input_gate.let_pass(self._request.request_id)
             await hub.input_gate.screen(self._said, settle=not apart)
         except InputGuardrailTripwireTriggered as error:
             turn.fail(error, "input_guardrail")

@@ -5,16 +5,33 @@ from __future__ import annotations
 import pytest
 import trio
 
-from tests.talk import collect, count, of, talk
+from tests.canary import KEY
+from tests.talk import collect, count, make_agent, of, outputs, talk
 from trio_realtime import (
     GuardrailFunctionOutput,
     InputGuardrail,
     InputGuardrailTripwireTriggered,
+    OpenAIRealtimeWebSocketModel,
+    OutputGuardrail,
+    RealtimeRunner,
     RealtimeTimeoutError,
     SessionClosed,
     UserError,
+    function_tool,
 )
-from trio_realtime.server import Delay, Say, ScriptEngine, Transcript, Turn, Withhold, silence, synthesize
+from trio_realtime.server import (
+    CallTool,
+    Delay,
+    LocalServer,
+    Pause,
+    Say,
+    ScriptEngine,
+    Transcript,
+    Turn,
+    Withhold,
+    silence,
+    synthesize,
+)
 
 SPOKEN = synthesize("Hello there") + silence(1.0)
 
@@ -314,3 +331,217 @@ async def test_need_31_added_items_and_those_of_a_turn_are_screened(autojump_clo
         assert await session.add_item("system", "They say bomb here.")
         assert count(server, "conversation.item.create") == 1
         assert count(server, "response.create") == 0
+
+
+# -- what the session itself asks for -----------------------------------------------------------------------------------
+
+
+def slow_tool(seconds):
+    @function_tool
+    async def look_up(word: str) -> str:
+        await trio.sleep(seconds)
+        return f"{word}: a bird"
+
+    return look_up
+
+
+CALL = CallTool("look_up", {"word": "wren"}, "c1")
+
+
+def after_the_item(server):
+    """The kinds of client events that decide what the model answers, but for the audio."""
+    wanted = {"conversation.item.create", "conversation.item.delete", "response.create"}
+    return [kind for kind in server.received_types() if kind in wanted]
+
+
+@pytest.mark.parametrize("words", ["And a crow?", "A bomb"])
+async def test_need_31_an_answer_to_tool_outputs_waits_for_the_screening(words, autojump_clock):
+    engine = ScriptEngine([CALL, Turn("It is a bird.", user=words), Say("Never.")])
+    async with talk(engine, agent=make_agent(tools=[slow_tool(3)]), config=gated(screen(4))) as (session, server):
+        await session.send_message("well?")
+        await collect(session, "tool_start")
+        await session.send_audio(SPOKEN)
+        await collect(session, "tool_end")
+        await trio.sleep(0.5)
+        assert outputs(server) == [("c1", "wren: a bird")]
+        assert count(server, "response.create") == 1
+        await collect(session, "agent_end", reason=None)
+        await trio.sleep(20)
+        order = ["conversation.item.create", "response.create", "conversation.item.create"]
+        deleted = ["conversation.item.delete"] if words == "A bomb" else []
+        assert after_the_item(server) == [*order, *deleted, "response.create"]  # both are answered at once
+
+
+@pytest.mark.parametrize("recovery", [None, "I cannot say that."])
+async def test_need_31_what_follows_a_trip_waits_for_the_screening(recovery, autojump_clock):
+    async def check(context, agent, text):
+        await trio.sleep(2)
+        return GuardrailFunctionOutput(None, "swordfish" in text)
+
+    script = [[Say("It is swordfish."), Pause(20)], Turn("I cannot say that.", user="A bomb"), *[Say("Never.")] * 2]
+    engine = ScriptEngine(script)
+    agent = make_agent(output_guardrails=[OutputGuardrail(check)])
+    config = gated(screen(5), detection=None, recovery=recovery, debounce_text_length=5)
+    async with talk(engine, agent=agent, config=config) as (session, server):
+        await session.send_message("well?")
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await collect(session, "guardrail_tripped")
+        await trio.sleep(0.5)
+        assert count(server, "response.create") == 1
+        await collect(session, "input_guardrail_tripped")
+        await trio.sleep(20)
+        kinds = after_the_item(server)
+        assert kinds[2] == "conversation.item.delete"
+        assert kinds.count("response.create") == (2 if recovery is None else 3)  # the refusal, and the recovery
+
+
+async def test_need_31_what_waited_for_another_response_waits_for_the_screening_too(autojump_clock):
+    engine = ScriptEngine([[Say("Well, "), Pause(4)], Turn("Hello.", user="A bomb"), Say("Never.")])
+    async with talk(engine, config=gated(screen(5), detection=None)) as (session, server):
+        await session.send_message("well?")
+        await collect(session, "agent_start")
+        await session.send_message("well?")
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await collect(session, "agent_end")
+        await trio.sleep(0.5)
+        assert count(server, "response.create") == 1
+        await collect(session, "agent_end")
+        assert after_the_item(server)[-2:] == ["conversation.item.delete", "response.create"]
+
+
+async def test_need_31_a_guardrail_that_asks_the_model_does_not_wait_for_itself(autojump_clock):
+    async def ask(context, agent, text):
+        if text != "Hello":
+            return GuardrailFunctionOutput(None, False)
+        async with talked[0].respond("Is it bad? " + text) as turn:
+            return GuardrailFunctionOutput(None, "yes" in await turn.text())
+
+    talked = []
+    engine = ScriptEngine([[Say("Well, "), Pause(4)], Turn("No.", user="Hello"), Say("Hello!")])
+    config = gated(InputGuardrail(ask, "ask"), detection=None)
+    async with talk(engine, config=config) as (session, server):
+        talked.append(session)
+        await session.send_message("well?")
+        await collect(session, "agent_start")
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        events = await collect(session, "agent_end", 3)
+        assert of(events, "error") == []
+        assert count(server, "response.create") == 3
+
+
+@pytest.mark.parametrize("on_error", ["trip", "skip"])
+async def test_need_31_what_waits_for_words_that_never_come_has_a_deadline(on_error, autojump_clock):
+    words = Transcript("Hi", delay=1000)
+    engine = ScriptEngine([CALL, Turn("It is a bird.", user=words), Say("Never.")])
+    config = gated(on_error=on_error, timeout=5)
+    async with talk(engine, agent=make_agent(tools=[slow_tool(2)]), config=config) as (session, server):
+        await session.send_message("well?")
+        await collect(session, "tool_start")
+        await session.send_audio(SPOKEN)
+        start = trio.current_time()
+        await collect(session, "agent_start")
+        assert 5 <= trio.current_time() - start < 9
+        assert count(server, "response.create") == 2
+
+
+async def test_need_31_what_waits_for_a_commit_that_nobody_answers_has_a_deadline(autojump_clock):
+    heard = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
+    faults = [Withhold(event=kind, skip=2 if "item" in kind else 0) for kind in heard]
+    engine = ScriptEngine([CALL, Turn("It is a bird.", user="Hi"), Say("Never.")])
+    config = {**gated(detection=None), "timeouts": {"configure": 6}}
+    async with talk(engine, agent=make_agent(tools=[slow_tool(2)]), config=config, faults=faults) as (session, server):
+        await session.send_message("well?")
+        await collect(session, "tool_start")
+        await session.send_audio(SPOKEN, commit=True)
+        await collect(session, "tool_end")
+        await trio.sleep(1)
+        assert count(server, "response.create") == 1
+        await trio.sleep(10)
+        assert count(server, "response.create") == 2
+
+
+async def test_need_31_what_waits_for_the_screening_ends_with_the_session(autojump_clock):
+    engine = ScriptEngine([CALL, Turn("It is a bird.", user="Hi")])
+    config = gated(screen(1000), timeout=None)
+    async with talk(engine, agent=make_agent(tools=[slow_tool(3)]), config=config) as (session, server):
+        await session.send_message("well?")
+        await collect(session, "tool_start")
+        await session.send_audio(SPOKEN)
+        await collect(session, "tool_end")
+        await session.close()
+        assert count(server, "response.create") == 1
+
+
+async def test_need_31_a_goodbye_waits_for_the_screening(autojump_clock):
+    engine = ScriptEngine([Turn("The time is over.", user="A bomb"), Say("Never.")])
+    config = {**gated(screen(4)), "limits": {"max_seconds": 2}}
+    async with talk(engine, config=config) as (session, server):
+        await session.send_audio(SPOKEN)
+        await collect(session, "agent_end")
+        assert after_the_item(server) == ["conversation.item.delete", "response.create"]
+
+
+@pytest.mark.parametrize("role", ["user", "system"])
+async def test_need_31_what_takes_the_place_of_a_users_message_is_screened(role, autojump_clock):
+    async with talk(config=gated()) as (session, server):
+        item_id = await session.add_item(role, "Hello")
+        if role == "user":
+            with pytest.raises(InputGuardrailTripwireTriggered):
+                await session.replace_item(item_id, [{"type": "input_text", "text": "a bomb"}])
+            (tripped,) = of(await collect(session, "input_guardrail_tripped"), "input_guardrail_tripped")
+            assert tripped.message == "a bomb"
+            assert [item.item_id for item in session.history] == [item_id]
+            assert count(server, "conversation.item.create") == 1
+            assert count(server, "conversation.item.delete") == 0
+        assert await session.replace_item(item_id, "Hello again" if role == "user" else "They say bomb here.")
+        assert count(server, "conversation.item.delete") == 1
+
+
+@pytest.mark.parametrize("left", [False, True])
+async def test_need_31_a_turn_that_is_asked_for_again_waits_for_the_screening(left, autojump_clock):
+    engine = ScriptEngine([[Say("Well, "), Pause(30)], Turn("Yes.", user="Hi"), Say("Never.")], restart=False)
+    detection = {"type": "server_vad", "interrupt_response": False, "create_response": False}
+    config = {**gated(screen(6)), "model_settings": {"turn_detection": detection}}
+    server = LocalServer(engine, pace=None)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    runner = RealtimeRunner(make_agent(), model=model, config=config)
+    async with await runner.run(model_config={"api_key": KEY}) as session:
+        async with session.respond("well?") as turn:
+            await collect(session, "agent_start")
+            await session.send_audio(SPOKEN)
+            await collect(session, "transcript", role="user", final=True)
+            await server.connections[0].drop()
+            await collect(session, "connection", status="reconnected")
+            await trio.sleep(1)
+            assert count(server.connections[1], "response.create") == 0
+            if not left:
+                assert await turn.text() == "Yes."
+        await trio.sleep(20)
+        assert count(server.connections[1], "response.create") == (not left)
+
+
+async def test_need_31_after_a_lost_connection_nothing_is_asked_again_before_the_screening(autojump_clock):
+    engine = ScriptEngine(
+        [[Say("Well, "), Pause(30)], Turn("Well, well.", user="A bomb"), Say("Never.")], restart=False
+    )
+    detection = {"type": "server_vad", "interrupt_response": False}
+    config = {**gated(screen(6)), "model_settings": {"turn_detection": detection}}
+    server = LocalServer(engine, pace=None)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    runner = RealtimeRunner(make_agent(), model=model, config=config)
+    async with await runner.run(model_config={"api_key": KEY}) as session:
+        await session.send_message("well?")
+        await collect(session, "agent_start")
+        await session.send_audio(SPOKEN)
+        await collect(session, "transcript", role="user", final=True)
+        await server.connections[0].drop()
+        await collect(session, "connection", status="reconnected")
+        await trio.sleep(1)
+        second = server.connections[1]
+        assert count(second, "response.create") == 0
+        await collect(session, "agent_end")
+        await trio.sleep(1)
+        assert second.received_types()[-2:] == ["conversation.item.delete", "response.create"]

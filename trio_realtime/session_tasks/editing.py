@@ -17,7 +17,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelSendRawMessage,
 )
 from trio_realtime.session_tasks.item_answers import ItemWaiter
-from trio_realtime.session_tasks.spoken import item_content
+from trio_realtime.session_tasks.spoken import item_content, words_in
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
@@ -127,13 +127,21 @@ async def delete_item(hub: SessionHub, item_id: str) -> None:
 
 
 async def replace_message(hub: SessionHub, item_id: str, content: str | Sequence[Mapping[str, Any]]) -> str:
-    """Put a new message in the place of one, and give its id. Raises as :func:`create_message`."""
+    """Put a new message in the place of one, and give its id.
+
+    Raises:
+        InputGuardrailTripwireTriggered: with ``gate_input``, a guardrail objects to what a user says; nothing was sent.
+        AgentsException: as :func:`create_message`.
+    """
     item = hub.conversation.get(item_id)
     if item is None:
         raise UserError(f"item_id: {item_id!r} is not in the history")
     if isinstance(item, RealtimeToolCallItem):
         raise UserError(f"item_id: {item_id!r} is a tool call; only messages can be replaced")
-    new = await create_message(hub, item.role, content, after=item_id)
+    parts = item_content(item.role, content)
+    if item.role == "user":
+        await hub.input_gate.screen(words_in(parts), settle=False)
+    new = await create_message(hub, item.role, parts, after=item_id)
     try:
         await delete_item(hub, item_id)
     except AgentsException:

@@ -3,7 +3,8 @@
 Turn detection makes no response by itself then: when a spoken item's transcript is final, the input guardrails look at
 it, and only what passes is answered. What trips is taken out of the conversation, so that no later response answers it
 either. Typed messages are looked at before they are sent, and nothing that asks for a response is sent while a
-spoken item is still looked at. It costs the time of a transcript and of the guardrails.
+spoken item is still looked at: not what the application asks for, nor what follows a tool's output, a handoff or a
+trip, nor what has waited for another response to end. It costs the time of a transcript and of the guardrails.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from trio_realtime.config import RealtimeSessionModelSettings, RealtimeTurnDetec
 from trio_realtime.errors import InputGuardrailTripwireTriggered, RealtimeTimeoutError, ServerError, UserError
 from trio_realtime.events import RealtimeInputGuardrailTripped
 from trio_realtime.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
-from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
+from trio_realtime.model_inputs import (
+    RealtimeModelRawClientMessage,
+    RealtimeModelSendEvent,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendUserInput,
+)
+from trio_realtime.session_tasks.loss import request_name
 from trio_realtime.session_tasks.recovery import speak
 from trio_realtime.session_tasks.tool_scopes import called_by
 
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["InputGate", "gated_settings"]
 
 _EMPTY = "input_audio_buffer_commit_empty"
+_OWN = 64  # requests of guardrails that are remembered until they are sent
 _looking: ContextVar[bool] = ContextVar("_looking", default=False)  # in a guardrail: what it asks for is not held up
 
 
@@ -123,11 +131,68 @@ class InputGate:
         self._trips: int = 0
         self._last_trip: InputGuardrailResult | None = None
         self._over = False
+        self._asked: list[RealtimeModelSendEvent] = []
+        self._follow_ups: list[RealtimeModelSendEvent] = []
+        self._own: dict[str, None] = {}
 
     @property
     def screening(self) -> bool:
         """Whether the user has said or typed something that is still looked at, or whose words still come."""
-        return bool(self._unjudged) or self._checks > 0
+        return self._is_busy() or bool(self._asked or self._follow_ups) or self._checks > 0
+
+    def _is_busy(self) -> bool:
+        """Say whether there may be spoken words in the conversation that nobody has looked at."""
+        self._forget_commits()
+        return bool(self._unjudged or self._commits)
+
+    # -- what waits for it, beside the application's own -------------------------------------------------------------
+
+    def ask(self, event: RealtimeModelSendEvent, *, first: bool = False) -> None:
+        """Ask for a response, once everything that was spoken has been looked at. Does not wait.
+
+        Args:
+            event: what asks for it.
+            first: before what waits already: it is about what was spoken.
+        """
+        if not self._is_busy():
+            self._hub.outbox.send_first(event)
+        elif isinstance(event, RealtimeModelSendUserInput):  # its answer will do for what has become automatic
+            self._asked = [event, *filter(lambda one: not _is_automatic(one), self._asked)]
+        elif not _is_automatic(event):
+            self._asked.insert(0 if first else len(self._asked), event)
+        elif not any(_is_automatic(one) or isinstance(one, RealtimeModelSendUserInput) for one in self._asked):
+            self._asked.append(event)
+
+    def follow_up(self, event: RealtimeModelSendEvent) -> None:
+        """Send what the connection has held back, as :meth:`ask`: the response that was in its way has ended."""
+        message = event.message if isinstance(event, RealtimeModelSendRawMessage) else None
+        asks = message is not None and message.type == "response.create"
+        if message is None or not asks or message.other_data.get("event_id") in self._own or not self._is_busy():
+            self._hub.outbox.send_first(event)
+        else:
+            self._follow_ups.append(event)
+
+    def let_pass(self, request_id: str) -> None:
+        """A guardrail asks the model itself, if it is one: what it waits for does not wait for it."""
+        if self.on and _looking.get():
+            self._own[request_id] = None
+            if len(self._own) > _OWN:
+                del self._own[next(iter(self._own))]
+
+    def forget(self, request_id: str) -> None:
+        """Nobody wants the response any more that has waited here."""
+        self._asked = [event for event in self._asked if request_name(event) != request_id]
+
+    def _release(self) -> None:
+        """Ask for what has waited, unless something is spoken that nobody has looked at."""
+        if self._is_busy():
+            return
+        # What the connection holds back goes last: it is the first to be answered in any case, and what is automatic
+        # is answered with it.
+        for event in (*self._asked, *self._follow_ups):
+            self._hub.outbox.send_first(event)
+        self._asked.clear()
+        self._follow_ups.clear()
 
     # -- what the reader and the application tell ------------------------------------------------------------------
 
@@ -140,6 +205,7 @@ class InputGate:
         """A commit came to nothing; None stands for the oldest."""
         self._commits = [one for one in self._commits if one.event_id != (event_id or self._commits[0].event_id)]
         self._changed.unpark_all()
+        self._release()
 
     def leave_commit(self, event_id: str) -> None:
         """Nobody waits for a commit that was handed over: its item comes soon, unanswered, or not at all."""
@@ -149,6 +215,7 @@ class InputGate:
                 one.respond = False
                 one.deadline = trio.current_time() + (inf if seconds is None else seconds)
         self._changed.unpark_all()
+        self._send_nowait(None)
 
     def refused(self, error: object) -> None:
         """Note an error of the server that may be the refusal of a commit."""
@@ -186,12 +253,15 @@ class InputGate:
             await self._look_on()
         finally:
             self._over = True
+            self._asked.clear()
+            self._follow_ups.clear()
             self._changed.unpark_all()
 
     async def _look_on(self) -> None:
         while True:
             heard = None
-            with trio.move_on_at(min(self._pending.values(), default=inf)):
+            commits = (one.deadline for one in self._commits)
+            with trio.move_on_at(min((*self._pending.values(), *commits), default=inf)):
                 heard = await self._receive.receive()
             now = trio.current_time()
             for item_id in [one for one, deadline in self._pending.items() if deadline <= now]:
@@ -202,6 +272,7 @@ class InputGate:
                 await self._judge(heard)
                 self._unjudged.discard(heard.item_id)
                 self._changed.unpark_all()
+            self._release()
 
     async def _judge(self, heard: _Heard) -> None:
         hub = self._hub
@@ -274,7 +345,7 @@ class InputGate:
         )
         recovery = hub.run_config.guardrails_settings.recovery
         if recovery is not None:
-            speak(hub, recovery)
+            speak(hub, recovery, first=True)
 
     async def _check(self, text: str) -> list[InputGuardrailResult]:
         """Run every guardrail, and give the results that tripped."""
@@ -304,3 +375,7 @@ class InputGate:
     def _failed(self, guardrail: InputGuardrail[Any], error: Exception) -> InputGuardrailResult:
         output = GuardrailFunctionOutput(output_info={"error": error}, tripwire_triggered=True)
         return InputGuardrailResult(guardrail=guardrail, output=output)
+
+
+def _is_automatic(event: RealtimeModelSendEvent) -> bool:
+    return isinstance(event, RealtimeModelSendRawMessage) and event.message.automatic

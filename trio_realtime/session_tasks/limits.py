@@ -139,6 +139,7 @@ async def _speak(hub: SessionHub, stream: EventStream[Any], instructions: str) -
     """Ask for one more response, and wait for its end: it is the first that begins from now on."""
     response = {"instructions": instructions, "tool_choice": "none"}
     message = RealtimeModelRawClientMessage(type="response.create", other_data={"response": response})
+    await hub.input_gate.screen("")
     await hub.outbox.send_and_wait(RealtimeModelSendRawMessage(message=message))
     asked = {active.response_id for active in hub.responses.active()}
     spoken: str | None = None

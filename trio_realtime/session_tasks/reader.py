@@ -331,7 +331,7 @@ class ModelEventHandler:
         self._hub.finish(reason="the model ended the connection")
 
     def _follow_up(self, event: RealtimeModelFollowUpEvent) -> None:
-        self._hub.outbox.send_first(event.event)
+        self._hub.input_gate.follow_up(event.event)
 
     def _session_updated(self, event: RealtimeModelSessionUpdatedEvent) -> None:
         self._hub.supervisor.configuration.confirmed(event.event_id)

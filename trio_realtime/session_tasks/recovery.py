@@ -19,8 +19,16 @@ __all__ = ["recover", "speak"]
 _EXACTLY = "Say exactly this, word for word, and nothing else: "
 
 
-def speak(hub: SessionHub, recovery: str | RealtimeGuardrailRecovery) -> None:
-    """Have text said, or instructions followed, in one response that calls no tools. Does not wait."""
+def speak(hub: SessionHub, recovery: str | RealtimeGuardrailRecovery, *, first: bool = False) -> None:
+    """Have text said, or instructions followed, in one response that calls no tools. Does not wait.
+
+    With ``gate_input``, it is asked for when everything that was spoken has been looked at.
+
+    Args:
+        hub: the session.
+        recovery: what is said.
+        first: before what waits for the same.
+    """
     if isinstance(recovery, str):
         recovery = RealtimeGuardrailRecovery(say=recovery)
     exactly = None if recovery.say is None else _EXACTLY + recovery.say
@@ -29,13 +37,13 @@ def speak(hub: SessionHub, recovery: str | RealtimeGuardrailRecovery) -> None:
         return
     response: dict[str, Any] = {"instructions": "\n".join(instructions), "tool_choice": "none"}
     message = RealtimeModelRawClientMessage(type="response.create", other_data={"response": response})
-    hub.outbox.send_first(RealtimeModelSendRawMessage(message=message))
+    hub.input_gate.ask(RealtimeModelSendRawMessage(message=message), first=first)
 
 
 def recover(hub: SessionHub, default: str) -> None:
     """Do what the settings say follows a trip; without a word of theirs the model gets ``default`` as a message."""
     recovery = hub.run_config.guardrails_settings.recovery
     if recovery is None:
-        hub.outbox.send_first(RealtimeModelSendUserInput(user_input=default))
+        hub.input_gate.ask(RealtimeModelSendUserInput(user_input=default))
     else:
         speak(hub, recovery)

@@ -149,7 +149,10 @@ class Replayer:
         while self._inputs:
             await self._send(connection, self._inputs.popleft())
         while self._requests:
-            await self._send(connection, self._requests.popleft())
+            if self._hub.input_gate.on:  # after what was spoken has been looked at, and taken out if need be
+                self._hub.input_gate.ask(self._requests.popleft())
+            else:
+                await self._send(connection, self._requests.popleft())
 
     async def _send(self, connection: RealtimeConnection, event: RealtimeModelSendEvent) -> None:
         try:

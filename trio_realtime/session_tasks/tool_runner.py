@@ -130,7 +130,7 @@ class ToolRunner:
     def go_on(self) -> None:
         """Ask the model for a response: a batch is complete, and no output of it is left to ask with. Does not wait."""
         message = RealtimeModelRawClientMessage(type="response.create", automatic=True)
-        self._hub.outbox.send_first(RealtimeModelSendRawMessage(message=message))
+        self._hub.input_gate.ask(RealtimeModelSendRawMessage(message=message))
 
     async def _go_on_at_last(self, response_id: str) -> None:
         """Ask at the latest when the end of a response is overdue: it may never be said."""
@@ -305,13 +305,14 @@ class ToolRunner:
             hub.ledger.response_ended(event.response_id)  # nobody will say that it ends
         last = hub.ledger.is_last(event.call_id)
         respond = last and hub.ledger.answer(event.call_id, respond=answer.respond)
-        output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond)
+        later = respond and hub.input_gate.on  # asked for apart: what is spoken meanwhile is looked at first
+        output = RealtimeModelSendToolOutput(tool_call=event, output=answer.text, start_response=respond and not later)
         if answer.fatal:  # the session ends next: the output has to be out before
             await hub.outbox.send_and_wait(output)
         else:
             await hub.outbox.send(output)
         hub.latencies.tool_answered(event.received_at, trio.current_time())
-        if not last and hub.ledger.answer(event.call_id, respond=answer.respond):  # it has become so meanwhile
+        if later or (not last and hub.ledger.answer(event.call_id, respond=answer.respond)):  # or it has become so
             self.go_on()
         elif not last and event.response_id and self._nursery is not None:
             self._nursery.start_soon(self._go_on_at_last, event.response_id, name="tools: end of the response")

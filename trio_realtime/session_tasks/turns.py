@@ -84,6 +84,7 @@ class TurnBook:
                 self._left[turn.request_id] = None
                 if len(self._left) > _LEFT:
                     del self._left[next(iter(self._left))]
+                hub.input_gate.forget(turn.request_id)
                 hub.outbox.send_first(RealtimeModelSendWithdrawal(request_id=turn.request_id))
             return
         response = hub.responses.get(response_id)
