@@ -39,6 +39,7 @@ DOCS = HostedMCPTool(
     }
 )
 URL = f"wss://localhost/v1/realtime?token={SECRET}"
+NAMED = f"wss://user:{SECRET}@localhost/v1/realtime"
 EXTRA = {"type": "mcp", "server_label": "x", "server_url": "https://x.example", "authorization": SECRET}
 MODEL_CONFIGS: list[Any] = [
     {"api_key": KEY, "url": URL},
@@ -112,6 +113,8 @@ def test_reprs_of_configuration() -> None:
         RealtimeModelConfig(auth=auth),
         TransportConfig(proxy=f"http://u:{SECRET}@proxy:1"),
         WireRequest(url=URL, headers={"Authorization": KEY, "X-Mine": HEADER}, config=TransportConfig()),
+        WireRequest(url=NAMED, config=TransportConfig()),
+        RealtimeModelConfig(url=NAMED),
         DOCS,
         SQLiteSessionStore("calls.db"),
     )

@@ -19,6 +19,7 @@ LAYERS = {
     "_awaitable": VALUES,  # one pure helper
     "_growing": VALUES,
     "_structure": VALUES,
+    "_urls": VALUES,
     "audio": VALUES,
     "config": VALUES,
     "context": VALUES,

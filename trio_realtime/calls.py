@@ -21,6 +21,7 @@ import msgspec
 import trio
 
 from trio_realtime.__about__ import __version__
+from trio_realtime._urls import other_scheme
 from trio_realtime.config import HeadersCallable, KeyCallable
 from trio_realtime.errors import (
     CallRequestRefused,
@@ -350,7 +351,7 @@ def _check_url(url: str) -> bool:
     except ValueError:
         raise UserError("base_url: the host or the port is not valid") from None
     if parts.scheme not in {"https", "http"}:
-        raise UserError(f"base_url: the scheme has to be https or http, not {parts.scheme!r}")
+        raise UserError(f"base_url: the scheme has to be https or http{other_scheme(parts.scheme)}")
     if not host or port == 0:
         raise UserError("base_url: the host or the port is missing")
     if "@" in parts.netloc or "?" in url or "#" in url:

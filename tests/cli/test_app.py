@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.canary import SECRET, leak_in
 from tests.cli.programs import here, program
 from trio_realtime import InternalError, RealtimeConnectionError, UserError, __version__
 from trio_realtime.cli import main
@@ -61,6 +63,28 @@ def test_misuse_is_one_line_and_exit_code_2(capsys, arguments, words):
     assert words in err
     assert len(err.splitlines()) == 1
     assert err.startswith("error: ")
+
+
+@asynccontextmanager
+async def playground(place, port):
+    print(place, place.words, port)
+    raise UserError("not today")
+    yield
+
+
+@pytest.mark.parametrize("command", ["chat", "talk", "playground"])
+@pytest.mark.parametrize(
+    "url", ["ws://u:{}@127.0.0.1:9/x", "ws://127.0.0.1:9/x?api_key={}", "u:{}@h/x", "ws://u:{}/@["]
+)
+def test_no_command_shows_what_is_secret_in_a_url(capsys, monkeypatch, command, url):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr("trio_realtime.cli.playground.serve._hypercorn", lambda _: None)
+    monkeypatch.setattr("trio_realtime.cli.playground.serve.serve_playground", playground)
+    monkeypatch.setattr("trio_realtime.cli.talk._sound", lambda *_: nullcontext())
+    for arguments in (("--url", url), (url,), (f"--address={url}",)):
+        code, out, err = here(capsys, command, *(argument.format(SECRET) for argument in arguments))
+        assert code in {1, 2}
+        assert leak_in(out + err) is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sys
 import pytest
 import trio
 
+from tests.canary import SECRET, leak_in
 from tests.examples.support import as_program
 from trio_realtime import (
     AssistantAudio,
@@ -91,3 +92,12 @@ def test_words():
     assert _shared.words_of(spoken) == "Good day"
     assert _shared.words_of(UserMessageItem(item_id="i", content=[InputText(text="Good day")])) is None
     assert _shared.words_of(None) is None
+
+
+@pytest.mark.parametrize("arguments", [["ws://u:{}@h/x"], ["--url", "ws://u:{}@127.0.0.1:9/x"]])
+def test_an_address_keeps_its_password(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(sys, "argv", ["quickstart", *(argument.format(SECRET) for argument in arguments)])
+    with pytest.raises(SystemExit) as caught:
+        _shared.run_example(quickstart.main)
+    captured = capsys.readouterr()
+    assert leak_in(f"{caught.value.code}{captured.out}{captured.err}") is None

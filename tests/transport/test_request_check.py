@@ -61,6 +61,7 @@ def test_host_header_can_be_set() -> None:
     [
         ("http://h/", "ws or wss, not 'http'"),
         ("h/p", "ws or wss, not ''"),
+        (f"{SECRET}:x@h/", "ws or wss"),
         ("ws:///p", "no host"),
         ("ws://", "no host"),
         ("ws://h:99999/", "host or port"),

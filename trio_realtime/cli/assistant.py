@@ -6,11 +6,11 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeModel, function_tool
+from trio_realtime._urls import host_of, shown_url
 from trio_realtime.cli.sample_tools import LOOPBACK, roll_dice, tell_time
 from trio_realtime.server import LocalServer
 from trio_realtime.server.voice import VoiceEngine
@@ -110,9 +110,9 @@ async def voice_service(
     if url is not None:
         config: dict[str, Any] = {"url": url}
         if not os.environ.get("OPENAI_API_KEY"):
-            loopback = urlsplit(url).hostname in LOOPBACK
+            loopback = host_of(url) in LOOPBACK
             config["api_key" if loopback else "headers"] = "local" if loopback else {}
-        yield Place(f"Connecting to {url.partition('?')[0]}", config=config)
+        yield Place(f"Connecting to {shown_url(url)}", config=config)
         return
     if os.environ.get("OPENAI_API_KEY") and not local:
         yield Place("Connecting to OpenAI")

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 import trio
@@ -35,6 +34,7 @@ from trio_realtime import (
     SessionClosed,
     function_tool,
 )
+from trio_realtime._urls import host_of, shown_url
 from trio_realtime.cli.output import error_line, make_console, one_line, plain, until_signalled
 from trio_realtime.cli.sample_tools import LOOPBACK, roll_dice, tell_time
 from trio_realtime.cli.typed_lines import TypedLines
@@ -103,11 +103,11 @@ async def _service(url: str | None, model: str | None) -> AsyncGenerator[tuple[s
     has_key = bool(os.environ.get("OPENAI_API_KEY"))
     if url is not None:
         config["url"] = url
-        if not has_key and urlsplit(url).hostname in LOOPBACK:
+        if not has_key and host_of(url) in LOOPBACK:
             config["api_key"] = "local"
         elif not has_key:
             config["headers"] = {}
-        yield f"Connecting to {url.partition('?')[0]}", config
+        yield f"Connecting to {shown_url(url)}", config
     elif has_key:
         yield "Connecting to OpenAI", config
     else:

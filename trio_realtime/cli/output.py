@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from trio_realtime import HandshakeRejected, SessionClosed
+from trio_realtime._urls import scrubbed
 
 __all__ = ["error_line", "forgive_encoding", "make_console", "one_line", "plain", "until_signalled"]
 
@@ -38,10 +39,10 @@ def plain(text: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Give an expected error as one line, with the cause where that says more."""
+    """Give an expected error as one line, with the cause where that says more, and without what looks like a secret."""
     if isinstance(error, SessionClosed) and error.__cause__ is not None:
         error = error.__cause__
-    text = " ".join(plain(str(error)).split()) or type(error).__name__
+    text = " ".join(scrubbed(plain(str(error))).split()) or type(error).__name__
     if isinstance(error, HandshakeRejected):
         if error.status in {401, 403}:
             text += "; is the key right?"
@@ -51,8 +52,8 @@ def one_line(error: BaseException) -> str:
 
 
 def error_line(text: str) -> None:
-    """Write an error to stderr, on one line however narrow the terminal is."""
-    make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), plain(text)), soft_wrap=True)
+    """Write an error to stderr, on one line however narrow the terminal is; what looks like a secret is left out."""
+    make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), scrubbed(plain(text))), soft_wrap=True)
 
 
 async def until_signalled(run: Callable[[], Awaitable[T]]) -> T | None:

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import trio
 
 from trio_realtime import AgentsException, AssistantMessageItem, RealtimeItem, RealtimeModelConfig
+from trio_realtime._urls import scrubbed
 from trio_realtime.server import LocalServer
 
 __all__ = ["place", "run_example", "words_of"]
@@ -31,10 +33,15 @@ async def place(url: str | None = None) -> AsyncGenerator[RealtimeModelConfig, N
             yield RealtimeModelConfig(url=address.url)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(scrubbed(message))  # it repeats what it does not know, which may be an address
+
+
 def run_example(main: Callable[[RealtimeModelConfig], Awaitable[None]]) -> None:
     """Run an example as a program, which takes ``--url``."""
     about = (sys.modules[main.__module__].__doc__ or "").partition("\n")[0]
-    parser = argparse.ArgumentParser(description=about)
+    parser = _Parser(description=about)
     parser.add_argument("--url", help="a server's address, such as ws://127.0.0.1:8765/v1/realtime")
     url: str | None = parser.parse_args().url
 
@@ -45,7 +52,7 @@ def run_example(main: Callable[[RealtimeModelConfig], Awaitable[None]]) -> None:
     try:
         trio.run(hold)
     except AgentsException as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {scrubbed(str(error))}")
     except KeyboardInterrupt:
         sys.exit(130)
 

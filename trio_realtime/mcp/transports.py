@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
+from trio_realtime._urls import shown_origin
 from trio_realtime.errors import AgentsException, RealtimeConnectionError, ServerError, UserError, UserTypeError
 from trio_realtime.mcp.client import ClientMCPServer
 from trio_realtime.mcp.param_checks import as_seconds, check_http, check_stdio
@@ -80,7 +80,7 @@ class MCPServerSse(ClientMCPServer[MCPServerSseParams]):
         check_http(self.params)
 
     def _where(self) -> str:
-        return f"sse: {_address(self.params.url)}"
+        return f"sse: {shown_origin(self.params.url)}"
 
 
 class MCPServerStreamableHttp(ClientMCPServer[MCPServerStreamableHttpParams]):
@@ -128,13 +128,7 @@ class MCPServerStreamableHttp(ClientMCPServer[MCPServerStreamableHttpParams]):
             raise UserError(message)
 
     def _where(self) -> str:
-        return f"streamable_http: {_address(self.params.url)}"
-
-
-def _address(url: str) -> str:
-    """Give scheme, host and port of an address; paths hold keys too."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return f"streamable_http: {shown_origin(self.params.url)}"
 
 
 def _http_client(params: MCPServerSseParams) -> httpx2.AsyncClient:

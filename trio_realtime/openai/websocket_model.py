@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from difflib import get_close_matches
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import attrs
 import trio
@@ -16,6 +16,7 @@ import trio
 from trio_realtime.__about__ import __version__
 from trio_realtime._awaitable import maybe_await
 from trio_realtime._structure import NOT_GIVEN, NotGiven, structure
+from trio_realtime._urls import host_of
 from trio_realtime.config import KeyCallable, RealtimeModelConfig, Timeouts
 from trio_realtime.dialect import Dialect, dialect_of
 from trio_realtime.errors import RealtimeTimeoutError, UserError
@@ -179,7 +180,7 @@ async def _headers(config: RealtimeModelConfig, url: str) -> dict[str, str]:
         key = await get_api_key(config.api_key)
         if key:
             headers = {"Authorization": f"Bearer {key}"}
-        elif is_loopback(_host(url)):
+        elif is_loopback(host_of(url)):
             headers = {}  # a server on this machine, such as the local one, needs none
         else:
             raise UserError(f"api_key: no key; give api_key, auth or headers, or set {_KEY_VARIABLE}")
@@ -187,11 +188,3 @@ async def _headers(config: RealtimeModelConfig, url: str) -> dict[str, str]:
     given = {name.lower() for name in headers}
     wanted = {"User-Agent": _USER_AGENT, **(dialect.headers if dialect is not None else {})}
     return {**headers, **{name: value for name, value in wanted.items() if name.lower() not in given}}
-
-
-def _host(url: str) -> str:
-    """The URL's host, empty where there is none to be seen: the connector says what is wrong with the URL."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

@@ -18,6 +18,8 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
+from trio_realtime._urls import shown_url
+
 __all__ = ["BURST", "Authorize", "Connector", "Handler", "TransportConfig", "Wire", "WireRequest", "WireStatistics"]
 
 BURST: Final = 32
@@ -57,12 +59,12 @@ class WireRequest:
     """What a connector needs to open a wire.
 
     Attributes:
-        url: ``ws://`` or ``wss://``, with its query (which a repr leaves out).
+        url: ``ws://`` or ``wss://``, with its query (a repr leaves that out, and a user name).
         headers: extra request headers; never shown in a repr.
         config: limits and deadlines.
     """
 
-    url: str = attrs.field(repr=lambda url: repr(url.partition("?")[0]))
+    url: str = attrs.field(repr=lambda url: repr(shown_url(url)))
     headers: Mapping[str, str] = attrs.field(default=MappingProxyType({}), repr=False)
     config: TransportConfig = TransportConfig()
 

@@ -9,6 +9,7 @@ import attrs
 import h11
 import trio
 
+from trio_realtime._urls import other_scheme
 from trio_realtime.errors import RealtimeConnectionError, UserError
 from trio_realtime.transport.handshakes import status_text
 from trio_realtime.transport.request_check import Target, is_loopback
@@ -118,7 +119,7 @@ def _parse(url: str, what: str) -> Proxy:
             "or open the stream yourself and use a stream_connector"
         )
     if parts.scheme not in _DEFAULT_PORTS:
-        raise UserError(f"{what}: the URL's scheme has to be http or https, not {parts.scheme!r}")
+        raise UserError(f"{what}: the URL's scheme has to be http or https{other_scheme(parts.scheme)}")
     if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise UserError(f"{what}: the URL has to be like http://user:password@host:port")
     authorization = None

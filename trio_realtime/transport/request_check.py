@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import attrs
 
+from trio_realtime._urls import other_scheme
 from trio_realtime.errors import UserError
 from trio_realtime.transport.base import WireRequest
 
@@ -134,7 +135,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
     except ValueError:
         raise UserError("the URL's host or port is not valid") from None
     if parts.scheme not in _DEFAULT_PORTS:
-        raise UserError(f"the URL's scheme has to be ws or wss, not {parts.scheme!r}")
+        raise UserError(f"the URL's scheme has to be ws or wss{other_scheme(parts.scheme)}")
     if not parts.hostname:
         raise UserError("the URL has no host")
     if "@" in parts.netloc:
