@@ -6,18 +6,21 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["host_of", "other_scheme", "scrubbed", "shown_origin", "shown_url"]
+__all__ = ["host_of", "other_scheme", "scrubbed", "shown_origin", "shown_url", "without_keys"]
 
 _HIDDEN: Final = "(an address that is not shown)"
 _SCHEMES: Final = frozenset({"", "file", "ftp", "http", "https", "rediss", "redis", "tcp", "unix", "ws", "wss"})
 _NAMES: Final = r"(?:key|token|secret|password|passwd|pwd|authorization|signature|credential)"
+_KEYS: Final = (
+    (re.compile(r"(?i)\b(bearer|basic) +(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}"), r"\1 ..."),
+    (re.compile(r"\b([se]k)[-_][\w-]{8,}"), r"\1-..."),
+)
 _SECRETS: Final = (
     (re.compile(r"(?<=://)[^\s'\"]*@"), "...@"),  # to the last @: in a password there may be any character
     (re.compile(r"[^\s:/@'\"(]+:(?!//)[^\s@'\"]+@(?=[\w.\[-])"), "...@"),  # the same, where the scheme was forgotten
     (re.compile(r"(://[^\s?'\"]*)\?[^\s'\")]+"), r"\1?..."),
     (re.compile(rf"(?i)\b([\w-]*{_NAMES})=[^\s&'\")]+"), r"\1=..."),
-    (re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}"), r"\1 ..."),
-    (re.compile(r"\b([se]k)[-_][\w-]{8,}"), r"\1-..."),
+    *_KEYS,
 )
 
 
@@ -55,6 +58,13 @@ def other_scheme(scheme: str) -> str:
 def scrubbed(text: str) -> str:
     """Give a text without the passwords and queries of URLs in it, and without what is named or looks like a key."""
     for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def without_keys(text: str) -> str:
+    """Give a text without what looks like a key, and otherwise as it is."""
+    for pattern, instead in _KEYS:
         text = pattern.sub(instead, text)
     return text
 

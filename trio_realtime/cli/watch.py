@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec.json
 import trio
 
+from trio_realtime.cli.elided import elided
 from trio_realtime.openai.server_events import SERVER_EVENTS
 from trio_realtime.server import LocalServer, Rewrite, ServerConnection
 
@@ -76,18 +77,8 @@ def _is_not(one: object, other: object) -> bool:
 
 
 def _short(event: Mapping[str, Any]) -> str:
-    """Give an event on one line: its type, and the rest of it without what is long."""
-    rest = {key: _elided(value) for key, value in event.items() if key not in {"type", "event_id", "obfuscation"}}
+    """Give an event on one line: its type, and the rest of it without what is long or secret."""
+    shown: dict[str, Any] = elided(dict(event), longest=_LONG)
+    rest = {key: value for key, value in shown.items() if key not in {"type", "event_id", "obfuscation"}}
     text = msgspec.json.encode(rest).decode()
     return f"{event.get('type')} {text if len(text) <= _WIDTH else text[:_WIDTH] + '...'}"
-
-
-def _elided(value: Any) -> Any:
-    """Replace long strings, audio above all, by their length."""
-    if isinstance(value, str):
-        return value if len(value) <= _LONG else f"<{len(value)} characters>"
-    if isinstance(value, dict):
-        return {key: _elided(inner) for key, inner in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return list(map(_elided, value))  # pyright: ignore[reportUnknownArgumentType]
-    return value

@@ -1,11 +1,15 @@
 """A page's call over the local server in memory and virtual time; the page is two channels."""
 
+from contextlib import asynccontextmanager
+
 import msgspec.json
 import pytest
 import trio
 
+from trio_realtime import RealtimeSession, RealtimeTimeoutError, SessionClosed
 from trio_realtime.cli.assistant import Place
 from trio_realtime.cli.playground.call import Call
+from trio_realtime.cli.playground.tap import RawLog, Shown
 from trio_realtime.server import CloseWith, LocalServer, RejectHandshake, RulesEngine, silence, synthesize
 
 
@@ -16,11 +20,13 @@ class Page:
         self.audio = []
         self._out, self._in = trio.open_memory_channel(1000)
         self._news = trio.Event()
+        self.reading = trio.Event()
+        self.reading.set()
         place = Place("Somewhere", server.connector, {"api_key": "sk-secret"}, local=True)
         self.call = Call(place, self._take, self._give)
 
     async def _take(self, message):
-        await trio.lowlevel.checkpoint()
+        await self.reading.wait()
         if isinstance(message, str):
             assert "sk-secret" not in message
             self.messages.append(msgspec.json.decode(message))
@@ -66,7 +72,7 @@ async def test_a_typed_turn(autojump_clock, page):
     await trio.sleep(0.2)
     assert page.of("transcript")[-1]["text"] == "hello there"
     assert page.of("history")[-1]["items"][-1]["text"] == "hello there"
-    assert page.audio[0][0] > 0
+    assert page.audio[0][0] > 0  # the size of the header
     (latency,) = page.of("latency")
     assert latency["kind"] == "typed"
     assert latency["ms"] >= 0
@@ -158,3 +164,136 @@ async def test_what_ends_the_session_is_told(autojump_clock, fault):
         await page.call.run()
     assert page.messages[-1]["type"] == "ended"
     assert page.messages[-1]["reason"]
+
+
+class Deaf:
+    """A connector that never connects."""
+
+    def __init__(self):
+        self.asked = False
+
+    @asynccontextmanager
+    async def connector(self, request):
+        self.asked = True
+        await trio.sleep_forever()
+        yield
+
+
+async def test_a_page_that_goes_while_the_session_connects_is_noticed_at_once(autojump_clock, nursery):
+    page = Page(Deaf())
+    began = trio.current_time()
+    async with trio.open_nursery() as calls:
+        calls.start_soon(page.call.run)
+        await page.until("place")
+        await trio.sleep(0.5)
+        assert page.server.asked
+        await page.raw(None)
+    assert trio.current_time() - began < 1
+    assert page.messages[-1]["type"] == "ended"
+
+
+async def test_what_is_asked_for_while_it_connects_is_done_then(autojump_clock, nursery):
+    page = Page(LocalServer())
+    await page.send("say", text="Say hello there")
+    for _ in range(400):
+        await page.raw(bytes(960))
+    nursery.start_soon(page.call.run)
+    await page.until("transcript", text="hello there", final=True)
+
+
+async def test_a_decision_is_not_behind_the_sound(autojump_clock, page):
+    """The session does not take any audio, as while the connection takes no data."""
+    await page.send("say", text="Book a table for 2 people")
+    asked = await page.until("tool_approval_required")
+    page.call._heard.take = trio.sleep_forever
+    for _ in range(900):
+        await page.raw(bytes(960))
+    await page.send("approve", call_id=asked["call_id"])
+    await page.until("tool_end", output="A table for 2 is booked.")
+
+
+async def test_an_approval_waits_for_a_page_that_is_slow_to_read(autojump_clock, page):
+    page.reading = trio.Event()
+    await page.send("say", text="Book a table for 2 people")
+    await trio.sleep(5)
+    for _ in range(20_000):
+        page.call._outbox.put_loose(bytes(2_000))
+    assert len(page.call._outbox._waiting) < 5_000
+    page.reading.set()
+    await page.until("tool_approval_required", name="book_table")
+
+
+async def test_a_page_that_takes_nothing_is_given_up(autojump_clock):
+    page = Page(LocalServer())
+    page.reading = trio.Event()
+    with trio.fail_after(10):
+        async with trio.open_nursery() as calls:
+            calls.start_soon(page.call.run)
+            await trio.sleep(1)
+            for _ in range(100):
+                page.call.tell({"type": "x", "text": "y" * 100_000})
+    assert len(page.call._outbox._waiting) < 100
+
+
+async def test_a_page_that_asks_for_too_much_is_given_up(autojump_clock):
+    page = Page(Deaf())
+    with trio.fail_after(10):
+        async with trio.open_nursery() as calls:
+            calls.start_soon(page.call.run)
+            for _ in range(50):
+                await page.send("say", text="y" * 100_000)
+    assert page.messages[-1] == {**page.messages[-1], "type": "ended", "reason": "the page asks for too much at once"}
+
+
+async def test_a_session_that_closes_under_a_command_is_the_end_and_no_crash(autojump_clock, page, monkeypatch):
+    async def closed(*_):
+        raise SessionClosed("over")
+
+    monkeypatch.setattr(RealtimeSession, "send_audio", closed)
+    monkeypatch.setattr(RealtimeSession, "interrupt", closed)
+    await page.raw(bytes(960))
+    await page.send("interrupt")
+    await trio.sleep(1)
+    assert page.of("error") == []
+    await page.raw(None)
+    await page.until("ended")
+
+
+async def test_what_a_command_fails_with_is_told(autojump_clock, page, monkeypatch):
+    async def fails(*_):
+        raise RealtimeTimeoutError("too late", name="item", seconds=1.0)
+
+    monkeypatch.setattr(RealtimeSession, "interrupt", fails)
+    await page.send("interrupt")
+    await page.until("error", text="too late")
+
+
+async def test_the_raw_wire_has_no_audio_and_no_secret(autojump_clock, page):
+    await page.send("raw", on=True)
+    await page.raw(synthesize("a" * 4)[:1920])
+    await page.send("say", text="Say hello there")
+    await page.until("agent_end")
+    secret = {
+        "type": "x",
+        "client_secret": {"value": "ek_0123456789"},
+        "session": {"tools": [{"authorization": "a b"}]},
+    }
+    page.call._tap("received", msgspec.json.encode(secret))
+    await trio.sleep(1)
+    texts = [message["text"] for message in page.of("raw")]
+    assert any("input_audio_buffer.append" in text for text in texts)
+    assert any("output_audio.delta" in text for text in texts)
+    assert max(map(len, texts)) < 5000
+    assert not any(word in text for text in texts for word in ("ek_0123456789", "a b", "AAAA"))
+
+
+def test_the_raw_wire_is_kept_within_bounds():
+    log = RawLog(most=100_000)
+    for number in range(2000):
+        log.keep(Shown(0.0, "sent", "x", f"{number} {'y' * (number % 3000)}"))
+    kept = list(log)
+    assert kept[-1].text.startswith("1999 ")
+    assert sum(len(shown.text) for shown in kept) <= 100_000
+    for _ in range(2000):
+        log.keep(Shown(0.0, "sent", "x", "z"))
+    assert len(list(log)) == 500

@@ -1,3 +1,5 @@
+import struct
+
 import msgspec.json
 import pytest
 
@@ -75,20 +77,36 @@ def test_items_become_json(item, shown):
     assert told_item(item).items() >= shown.items()
 
 
-def test_audio_goes_with_its_item():
-    model = RealtimeModelAudioEvent(data=b"\x01\x02", response_id="r", item_id="ab", content_index=1)
-    event = RealtimeAudio(info=INFO, audio=model, item_id="ab", content_index=1)
-    assert audio_message(event) == b"\x02ab\x01\x01\x02"
+@pytest.mark.parametrize(("item_id", "index"), [("ab", 1), ("i" * 300, 300), ('\u00e9\n"', 0)])
+def test_audio_goes_with_its_item(item_id, index):
+    model = RealtimeModelAudioEvent(data=b"\x01\x02", response_id="r", item_id=item_id, content_index=index)
+    message = audio_message(RealtimeAudio(info=INFO, audio=model, item_id=item_id, content_index=index))
+    (size,) = struct.unpack("<I", message[:4])
+    assert msgspec.json.decode(message[4 : 4 + size]) == {"id": item_id, "index": index}
+    assert message[4 + size :] == b"\x01\x02"
+
+
+def test_what_is_very_long_is_cut():
+    item = RealtimeToolCallItem(
+        item_id="a", call_id="c", status="completed", arguments="x" * 9999, name="look", output="y" * 9999
+    )
+    assert (len(told_item(item)["arguments"]), len(told_item(item)["output"])) == (2000, 2000)
+    error = told(RealtimeError(info=INFO, error="no way to wss://u:pass@h " + "z" * 9999))["text"]
+    assert len(error) == 2000
+    assert "pass" not in error
 
 
 def test_the_raw_wire_is_shortened():
-    event = {"type": "x", "audio": "A" * 5000, "text": "a b " * 100, "list": ["B" * 500, 1], "none": None}
+    event = {"type": "x", "audio": "A" * 50, "text": "a b " * 100, "list": ["B" * 500, 1], "none": None}
     kind, text = shortened(msgspec.json.encode(event))
     assert kind == "x"
     assert msgspec.json.decode(text) == {
         **event,
-        "audio": "<5000 characters>",
+        "audio": "<50 characters>",
         "list": ["<500 characters>", 1],
     }
-    assert shortened("{") == ("?", "<1 of something that is no JSON>")
+    for nonsense in ("{", b"\xff\xfe", "[" * 100_000):
+        assert shortened(nonsense) == ("?", f"<{len(nonsense)} of something that is no JSON>")
     assert shortened("[1]") == ("?", "[1]")
+    kind, text = shortened(msgspec.json.encode({"type": "x" * 999, "many": ["a b"] * 9999}))
+    assert (len(kind), len(text) < 20_100, text[-20:]) == (120, True, ". (60030 characters)")

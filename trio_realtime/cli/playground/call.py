@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec.json
@@ -22,11 +23,13 @@ from trio_realtime import (
     RealtimeToolApprovalRequired,
     RealtimeTranscript,
     RealtimeUserSpeechStopped,
+    SessionClosed,
 )
 from trio_realtime.cli.assistant import Place, assistant, speech_settings
 from trio_realtime.cli.output import one_line
 from trio_realtime.cli.playground.messages import Json, audio_message, told, told_item
-from trio_realtime.cli.playground.tap import shortened, tapped
+from trio_realtime.cli.playground.queues import Orders, Outbox, Pieces
+from trio_realtime.cli.playground.tap import Direction, RawLog, Shown, is_microphone, shortened, tapped
 from trio_realtime.errors import UserError
 
 __all__ = ["Call", "Receive", "Send"]
@@ -36,13 +39,9 @@ Send: TypeAlias = Callable[[str | bytes], Awaitable[None]]
 Receive: TypeAlias = Callable[[], Awaitable[str | bytes | None]]
 """Waits for a message of the page; None: it has gone."""
 
-_WAITING: Final = 2_000
 _ITEMS: Final = 200
 _HISTORY_SECONDS: Final = 0.1
-_RAW_KEPT: Final = 500
 _GOODBYE_SECONDS: Final = 1.0
-_MICROPHONE: Final = "input_audio_buffer.append"
-_TYPE_WITHIN: Final = 200
 _MOST_TEXT: Final = 10_000
 _LONGEST_MS: Final = 24 * 3600 * 1000.0
 _MOST_AUDIO: Final = 480_000
@@ -63,13 +62,15 @@ class Call:
         self._receive = receive
         self._began = trio.current_time()
         self._tracker = RealtimePlaybackTracker()
-        self._waiting: deque[str | bytes] = deque(maxlen=_WAITING)
-        self._raw: deque[tuple[float, str, str]] = deque(maxlen=_RAW_KEPT)
+        self._scope = trio.CancelScope()
+        self._given_up = ""
+        self._outbox = Outbox(partial(self._give_up, "the page takes nothing"))
+        self._orders = Orders(partial(self._give_up, "the page asks for too much at once"))
+        self._heard = Pieces()
+        self._raw = RawLog()
         self._show_raw = False
         self._history_changed = False
         self._asked: tuple[float, Literal["spoken", "typed"]] | None = None
-        self._news = trio.Event()
-        self._empty = trio.Event()
         self._commands: dict[str, Callable[[RealtimeSession[Any], Json], Awaitable[None]]] = {
             "say": self._say,
             "interrupt": self._interrupt,
@@ -85,17 +86,29 @@ class Call:
         A checkpoint; a cancellation ends the session. What the session ended with is told to the page, not raised.
         """
         self.tell({"type": "place", "words": self._place.words, "local": self._place.local})
-        ended: Json = {"type": "ended", "reason": ""}
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
-            try:
-                await self._hold()
-            except AgentsException as error:
-                ended["reason"] = one_line(error)
-            self.tell(ended)
-            with trio.move_on_after(_GOODBYE_SECONDS):
-                await self._empty.wait()
-            nursery.cancel_scope.cancel()
+            reason = await self._until_over()
+            self.tell({"type": "ended", "reason": reason or self._given_up})
+            self._outbox.close()
+            nursery.cancel_scope.deadline = trio.current_time() + _GOODBYE_SECONDS
+
+    async def _until_over(self) -> str:
+        """Hold the call until the session ends, which may be said why, or the page goes, at whatever time."""
+        reason = ""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen)
+                try:
+                    await self._hold()
+                except AgentsException as error:
+                    reason = one_line(error)
+                nursery.cancel_scope.cancel()
+        return reason
+
+    def _give_up(self, reason: str) -> None:
+        self._given_up = reason
+        self._scope.cancel()
 
     async def _hold(self) -> None:
         model = OpenAIRealtimeWebSocketModel(transport=tapped(self._place.connector, self._tap))
@@ -105,7 +118,8 @@ class Call:
         async with await runner.run(model_config=config) as session:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_history, session)
-                nursery.start_soon(self._take_commands, session, nursery.cancel_scope)
+                nursery.start_soon(self._obey, session)
+                nursery.start_soon(self._speak, session)
                 try:
                     async for event in session:
                         self._take(event)
@@ -116,31 +130,23 @@ class Call:
                 raise failure
 
     def tell(self, message: Json) -> None:
-        """Queue a message to the page, with the time since the call began; the oldest go if it takes none."""
-        at = round(trio.current_time() - self._began, 4)
-        self._post(msgspec.json.encode({"at": at, **message}).decode())
+        """Queue a message to the page, with the time since the call began. It is not left out."""
+        self._outbox.put(self._dated(message))
 
-    def _post(self, message: str | bytes) -> None:
-        if self._empty.is_set():
-            self._empty = trio.Event()
-        self._waiting.append(message)
-        self._news.set()
+    def _dated(self, message: Json) -> str:
+        at = round(trio.current_time() - self._began, 4)
+        return msgspec.json.encode({"at": at, **message}).decode()
 
     async def _write(self) -> None:
-        while True:
-            while self._waiting:
-                message = self._waiting.popleft()
-                await self._send(message)
-            self._empty.set()
-            self._news = trio.Event()
-            await self._news.wait()
+        while (message := await self._outbox.take()) is not None:
+            await self._send(message)
 
     # From the session
 
     def _take(self, event: RealtimeSessionEvent) -> None:
         if isinstance(event, RealtimeAudio):
             self._answered()
-            self._post(audio_message(event))
+            self._outbox.put_loose(audio_message(event))
             return
         if isinstance(event, (RealtimeHistoryAdded, RealtimeHistoryUpdated)):
             self._history_changed = True
@@ -168,40 +174,52 @@ class Call:
             if self._history_changed:
                 self._history_changed = False
                 items = [told_item(item) for item in session.history[-_ITEMS:]]
-                self.tell({"type": "history", "items": items})
+                self._outbox.put_newest("history", self._dated({"type": "history", "items": items}))
 
-    def _tap(self, direction: Literal["sent", "received"], message: str | bytes) -> None:
-        at = trio.current_time() - self._began
-        text = message if isinstance(message, str) else message.decode("utf-8", "replace")
-        if _MICROPHONE not in text[:_TYPE_WITHIN]:  # fifty a second: nothing else would be left
-            self._raw.append((at, direction, text))
+    def _tap(self, direction: Direction, message: str | bytes) -> None:
+        heard = is_microphone(message)
+        if heard and not self._show_raw:
+            return
+        shown = Shown(trio.current_time() - self._began, direction, *shortened(message))
+        if not heard:
+            self._raw.keep(shown)
         if self._show_raw:
-            self._tell_raw(at, direction, text)
+            self._tell_raw(shown)
 
-    def _tell_raw(self, at: float, direction: str, message: str) -> None:
-        kind, text = shortened(message)
-        self.tell({"type": "raw", "at": round(at, 4), "direction": direction, "event": kind, "text": text})
+    def _tell_raw(self, raw: Shown) -> None:
+        fields = {"at": round(raw.at, 4), "direction": raw.direction, "event": raw.kind, "text": raw.text}
+        self._outbox.put_loose(msgspec.json.encode({"type": "raw", **fields}).decode())
 
     # From the page
 
-    async def _take_commands(self, session: RealtimeSession[Any], scope: trio.CancelScope) -> None:
-        while True:
-            message = await self._receive()
-            if message is None:
-                scope.cancel()
-                return
-            try:
-                if isinstance(message, bytes):
-                    await self._microphone(session, message)
-                else:
-                    await self._command(session, message)
-            except UserError as error:
-                self.tell({"type": "error", "text": one_line(error)})
+    async def _listen(self) -> None:
+        """Take what the page sends, whatever the session does meanwhile, and end the call when the page has gone."""
+        while (message := await self._receive()) is not None:
+            if isinstance(message, str):
+                self._orders.put(message)
+            elif len(message) % 2 or len(message) > _MOST_AUDIO:
+                self._complain(UserError(f"{len(message)} bytes are no piece of audio"))
+            else:
+                self._heard.put(message)
+        self._scope.cancel()
 
-    async def _microphone(self, session: RealtimeSession[Any], audio: bytes) -> None:
-        if len(audio) % 2 or len(audio) > _MOST_AUDIO:
-            raise UserError(f"{len(audio)} bytes are no piece of audio")
-        await session.send_audio(audio)
+    async def _speak(self, session: RealtimeSession[Any]) -> None:
+        with suppress(SessionClosed):  # whoever reads the events learns why
+            while True:
+                await session.send_audio(await self._heard.take())
+
+    async def _obey(self, session: RealtimeSession[Any]) -> None:
+        while True:
+            text = await self._orders.take()
+            try:
+                await self._command(session, text)
+            except SessionClosed:
+                return
+            except AgentsException as error:
+                self._complain(error)
+
+    def _complain(self, error: AgentsException) -> None:
+        self.tell({"type": "error", "text": one_line(error)})
 
     async def _command(self, session: RealtimeSession[Any], text: str) -> None:
         try:
@@ -244,6 +262,6 @@ class Call:
         await trio.lowlevel.checkpoint()
         wanted = bool(command.get("on"))
         if wanted and not self._show_raw:
-            for at, direction, message in self._raw:
-                self._tell_raw(at, direction, message)
+            for raw in self._raw:
+                self._tell_raw(raw)
         self._show_raw = wanted

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
+
+import msgspec.json
 
 from trio_realtime import (
     RealtimeAgentEndEvent,
@@ -25,6 +28,7 @@ from trio_realtime import (
     RealtimeUserSpeechStarted,
     RealtimeUserSpeechStopped,
 )
+from trio_realtime._urls import scrubbed
 from trio_realtime.cli.output import one_line
 
 __all__ = ["Json", "audio_message", "told", "told_item"]
@@ -33,6 +37,7 @@ Json: TypeAlias = dict[str, Any]
 """A JSON object."""
 
 _LONGEST: Final = 2_000
+_LONGEST_WORDS: Final = 20_000
 
 
 def told(event: RealtimeSessionEvent) -> Json | None:
@@ -46,7 +51,7 @@ def _transcript(event: RealtimeTranscript) -> Json:
         "role": event.role,
         "item_id": event.item_id,
         "response_id": event.response_id,
-        "text": event.text,
+        "text": event.text[:_LONGEST_WORDS],
         "final": event.final,
         "error": None if event.error is None else event.error.message,
     }
@@ -63,7 +68,7 @@ def _agent_end(event: RealtimeAgentEndEvent) -> Json:
 
 
 def _call(event: RealtimeToolStart | RealtimeToolApprovalRequired) -> Json:
-    return {"call_id": event.call_id, "name": event.tool_name, "arguments": event.arguments}
+    return {"call_id": event.call_id, "name": event.tool_name, "arguments": event.arguments[:_LONGEST]}
 
 
 def _tool_end(event: RealtimeToolEnd) -> Json:
@@ -71,7 +76,7 @@ def _tool_end(event: RealtimeToolEnd) -> Json:
         "call_id": event.call_id,
         "name": event.tool_name,
         "output": str(event.output)[:_LONGEST],
-        "error": None if event.error is None else one_line(event.error),
+        "error": None if event.error is None else one_line(event.error)[:_LONGEST],
     }
 
 
@@ -80,7 +85,8 @@ def _guardrail(event: RealtimeGuardrailTripped) -> Json:
 
 
 def _error(event: RealtimeError) -> Json:
-    return {"text": one_line(event.error) if isinstance(event.error, BaseException) else str(event.error)}
+    text = one_line(event.error) if isinstance(event.error, BaseException) else scrubbed(str(event.error))
+    return {"text": text[:_LONGEST]}
 
 
 _DESCRIBED: Final[Mapping[type[Any], Callable[[Any], Json]]] = {
@@ -108,8 +114,8 @@ def told_item(item: RealtimeItem) -> Json:
             "id": item.item_id,
             "role": "tool",
             "name": item.name,
-            "arguments": item.arguments,
-            "output": item.output,
+            "arguments": item.arguments[:_LONGEST],
+            "output": None if item.output is None else item.output[:_LONGEST],
             "status": item.status,
         }
     parts: list[Any] = list(item.content)
@@ -117,12 +123,15 @@ def told_item(item: RealtimeItem) -> Json:
     return {
         "id": item.item_id,
         "role": item.role,
-        "text": " ".join(filter(None, words)),
+        "text": " ".join(filter(None, words))[:_LONGEST_WORDS],
         "status": getattr(item, "status", None),
     }
 
 
 def audio_message(event: RealtimeAudio) -> bytes:
-    """Give the agent's audio as a binary message: length of the item id (a byte), the id, content index, samples."""
-    item_id = event.item_id.encode()
-    return bytes([len(item_id)]) + item_id + bytes([event.content_index]) + event.audio.data
+    """Give the agent's audio as a binary message: the size of the header (four bytes), the header, the samples.
+
+    The header is JSON with the item's id and the content index.
+    """
+    header = msgspec.json.encode({"id": event.item_id, "index": event.content_index})
+    return struct.pack("<I", len(header)) + header + event.audio.data

@@ -50,7 +50,7 @@ async def _run(port: int, url: str | None, local: bool, browse: bool) -> None:
     async with voice_service(url=url, local=local) as place, serve_playground(place, port) as address:
         print(place.words, flush=True)
         print(f"playground: {address}", flush=True)
-        print("The address works once, in one browser. Ctrl-C ends.", flush=True)
+        print("The address works once, in one tab. Ctrl-C ends.", flush=True)
         if browse:
             await trio.to_thread.run_sync(webbrowser.open, address, abandon_on_cancel=True)
         await trio.sleep_forever()
@@ -81,7 +81,7 @@ async def serve_playground(place: Place, port: int = 0) -> AsyncGenerator[str, N
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(serve, site, config, mode="asgi"))
         try:
-            yield f"http://{_HOST}:{bound}/?token={site.token}"
+            yield f"http://{_HOST}:{bound}/#token={site.token}"
         except BaseException as error:  # noqa: BLE001  parked: raised outside of the nursery, which would wrap it
             parked = error
         nursery.cancel_scope.cancel()

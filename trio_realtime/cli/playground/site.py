@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qs
+
+import msgspec.json
+import trio
 
 from trio_realtime.cli.assistant import Place
 from trio_realtime.cli.playground.call import Call
@@ -37,12 +38,24 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
 )
 _MOST_CALLS: Final = 4
+_MOST_WAITING: Final = 16
+_ENTER_SECONDS: Final = 10.0
+_ENTER_SIZE: Final = 1_000
+_KEY_SIZE: Final = 32
 _POLICY: Final = 1008
-_LATER: Final = 1013
+_GONE: Final = "gone"
+_FULL: Final = "too many calls at once"
+_REFUSED: Final = "open the address that the command printed; it works once, in one tab"
 
 
 class Site:
-    """Serves the page to whoever has the token, once, and then to the browser that came with it.
+    """Serves the page, and holds calls with the one page that came with the token.
+
+    The page is the same for everybody and has no secret. Its first message has the token, which it found behind the #
+    of its address, where no request has it: neither looking at the address nor fetching it in advance uses the token
+    up. With the token comes a key that the page has made, and with the key alone it gets in from then on. It keeps that
+    where only pages of this very port can read it. There is no cookie: a browser would give that to every other port
+    of this machine.
 
     Args:
         place: where calls are held.
@@ -53,10 +66,9 @@ class Site:
         self.token: str = secrets.token_urlsafe(24)
         self._place = place
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        self._cookie_name = f"playground_{port}"
-        self._cookie = secrets.token_urlsafe(24)
-        self._used = False
+        self._key: str | None = None
         self._calls = 0
+        self._waiting = 0
 
     def __repr__(self) -> str:
         return f"<Site, {self._calls} calls>"
@@ -80,32 +92,11 @@ class Site:
         if scope["method"] not in {"GET", "HEAD"}:
             await _answer(send, 405, "Only GET.")
             return
-        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if scope["path"] == "/" and token:
-            await self._enter(token, send)
-        elif not self._known(headers):
-            await _answer(send, 403, "Open the address that the command printed: it has a token, which works once.")
-        elif scope["path"] not in _FILES:
+        if scope["path"] not in _FILES:
             await _answer(send, 404, "There is nothing here.")
-        else:
-            name, kind = _FILES[scope["path"]]
-            await _answer(send, 200, (_STATIC / name).read_bytes(), kind)
-
-    async def _enter(self, token: str, send: Send) -> None:
-        """Take the token, and give the browser a cookie in its place."""
-        if self._used or not secrets.compare_digest(token.encode(), self.token.encode()):
-            await _answer(send, 403, "This token was used already, or is another one. Start the command again.")
             return
-        self._used = True
-        cookie = f"{self._cookie_name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict"
-        await _answer(send, 303, "", extra=((b"location", b"/"), (b"set-cookie", cookie.encode())))
-
-    def _known(self, headers: Mapping[str, str]) -> bool:
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self._cookie_name)
-        except CookieError:
-            return False
-        return morsel is not None and secrets.compare_digest(morsel.value.encode(), self._cookie.encode())
+        name, kind = _FILES[scope["path"]]
+        await _answer(send, 200, (_STATIC / name).read_bytes(), kind, whole=scope["method"] == "GET")
 
     # The call
 
@@ -113,18 +104,44 @@ class Site:
         await receive()  # websocket.connect
         headers = _headers(scope)
         host = headers.get("host", "")
-        if (
-            scope["path"] != "/call"
-            or host not in self._hosts
-            or headers.get("origin") != f"http://{host}"
-            or not self._known(headers)
-        ):
+        if scope["path"] != "/call" or host not in self._hosts or headers.get("origin") != f"http://{host}":
             await send({"type": "websocket.close", "code": _POLICY})  # before it is accepted: status 403
             return
         await send({"type": "websocket.accept"})
-        if self._calls >= _MOST_CALLS:
-            await send({"type": "websocket.close", "code": _LATER, "reason": "too many calls at once"})
-            return
+        reason = await self._at_door(receive)
+        if not reason:
+            await send({"type": "websocket.send", "text": '{"type":"entered"}'})
+            await self._hold(receive, send)
+        elif reason != _GONE:
+            await send({"type": "websocket.close", "code": _POLICY, "reason": reason})
+
+    async def _at_door(self, receive: Receive) -> str:
+        """Wait for the page's first message, and say why it cannot come in, if so."""
+        if self._waiting >= _MOST_WAITING:
+            return _FULL
+        message: Any = {}
+        self._waiting += 1
+        try:
+            with trio.move_on_after(_ENTER_SECONDS):
+                message = await receive()
+        finally:
+            self._waiting -= 1
+        if message.get("type") == "websocket.disconnect":
+            return _GONE
+        if not self._admits(_entry(message.get("text"))):
+            return _REFUSED
+        return _FULL if self._calls >= _MOST_CALLS else ""
+
+    def _admits(self, entry: Mapping[str, Any]) -> bool:
+        """Whether a page has the key, or the token for the first time."""
+        key: Any = entry.get("key")
+        if not isinstance(key, str) or len(key) < _KEY_SIZE:
+            return False
+        if self._key is None and _same(entry.get("token"), self.token):
+            self._key = key
+        return self._key is not None and _same(key, self._key)
+
+    async def _hold(self, receive: Receive, send: Send) -> None:
         gone = False
 
         async def from_page() -> str | bytes | None:
@@ -151,12 +168,25 @@ class Site:
             await send({"type": "websocket.close", "code": 1000})
 
 
+def _entry(text: object) -> dict[str, Any]:
+    if not isinstance(text, str) or len(text) > _ENTER_SIZE:
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _same(given: object, secret: str) -> bool:
+    return isinstance(given, str) and secrets.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
 def _headers(scope: Scope) -> dict[str, str]:
     """Give the headers by lower case name; a name that comes twice has no value that could be trusted."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        found[key] = "" if key in found and key != "cookie" else value.decode("latin-1")
+        found[key] = "" if key in found else value.decode("latin-1")
     return found
 
 
@@ -166,12 +196,12 @@ async def _answer(
     body: str | bytes,
     kind: str = "text/plain; charset=utf-8",
     *,
-    extra: tuple[tuple[bytes, bytes], ...] = (),
+    whole: bool = True,
 ) -> None:
     data = body.encode() if isinstance(body, str) else body
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(data)).encode()), *_HEADERS, *extra]
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(data)).encode()), *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": data})
+    await send({"type": "http.response.body", "body": data if whole else b""})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
+import attrs
 import msgspec.json
 
+from trio_realtime.cli.elided import elided
 from trio_realtime.transport.base import Connector, Wire, WireRequest, WireStatistics
 
-__all__ = ["Tap", "shortened", "tapped"]
+__all__ = ["Direction", "RawLog", "Shown", "Tap", "is_microphone", "shortened", "tapped"]
 
-Tap: TypeAlias = Callable[[Literal["sent", "received"], str | bytes], None]
+Direction: TypeAlias = Literal["sent", "received"]
+Tap: TypeAlias = Callable[[Direction, str | bytes], None]
 """Is shown every message; not a checkpoint."""
 
-_LONG = 120
+_LONG: Final = 120
+_LONGEST: Final = 20_000
+_KEPT: Final = 1024 * 1024
+_KEPT_MESSAGES: Final = 500
+_MICROPHONE: Final = "input_audio_buffer.append"
+_TYPE_WITHIN: Final = 200
 
 
 def tapped(connector: Connector, tap: Tap) -> Connector:
@@ -68,21 +77,59 @@ class _Tapped(Wire):
         return self._wire.statistics()
 
 
+@attrs.frozen
+class Shown:
+    """A message of the wire as it may be shown.
+
+    Attributes:
+        at: seconds since the call began.
+        direction: which way it went.
+        kind: the type of its event.
+        text: the event, without audio and secrets, and not longer than 20,000 characters.
+    """
+
+    at: float
+    direction: Direction
+    kind: str
+    text: str
+
+
+class RawLog:
+    """The newest messages of the wire, as they may be shown: at most 500, and 1 MiB of text.
+
+    The audio of the microphone is not kept: there are fifty pieces a second, and nothing else would be left.
+    """
+
+    def __init__(self, most: int = _KEPT) -> None:
+        self._most = most
+        self._kept: deque[Shown] = deque()
+        self._size = 0
+
+    def __iter__(self) -> Iterator[Shown]:
+        """Give them, the oldest first."""
+        return iter(self._kept)
+
+    def keep(self, shown: Shown) -> None:
+        """Keep one more."""
+        self._kept.append(shown)
+        self._size += len(shown.text)
+        while self._size > self._most or len(self._kept) > _KEPT_MESSAGES:
+            self._size -= len(self._kept.popleft().text)
+
+
+def is_microphone(message: str | bytes) -> bool:
+    """Whether this is a piece of the microphone's audio, told from its beginning."""
+    head = message[:_TYPE_WITHIN]
+    return _MICROPHONE in (head if isinstance(head, str) else head.decode("utf-8", "replace"))
+
+
 def shortened(message: str | bytes) -> tuple[str, str]:
     """Give the type of a message and its text, with long strings (audio above all) replaced by their length."""
     try:
         event: Any = msgspec.json.decode(message)
-    except msgspec.DecodeError:
+        shown = elided(event, longest=_LONG, words=True)
+        text = msgspec.json.encode(shown).decode()
+    except (ValueError, RecursionError):
         return "?", f"<{len(message)} of something that is no JSON>"
     kind = str(cast("dict[str, Any]", event).get("type", "?")) if isinstance(event, dict) else "?"
-    return kind, msgspec.json.encode(_elided(event)).decode()
-
-
-def _elided(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= _LONG or " " in value else f"<{len(value)} characters>"
-    if isinstance(value, dict):
-        return {key: _elided(inner) for key, inner in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return list(map(_elided, value))  # pyright: ignore[reportUnknownArgumentType]
-    return value
+    return kind[:_LONG], text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"

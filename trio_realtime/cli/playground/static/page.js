@@ -9,14 +9,26 @@ const microphone = byId("microphone");
 const stop = byId("stop");
 const text = byId("text");
 
-let socket = null;
+const MOST_BUFFERED = 256 * 1024;
 
-const send = (message) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+let socket = null;
+let waiting = null; // what was asked for before the command has let the page in; null: there is no call
+
+// What a person asks for is never left out: it waits, or the page says that it cannot be.
+function send(message) {
+  if (waiting) waiting.push(message);
+  else if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  else return false;
+  return true;
+}
+
 const conversation = new Conversation((call_id, type) => send({ type, call_id }));
 const timeline = new Timeline();
 const latency = new Latency();
 const sound = new Sound({
-  heard: (samples) => socket?.readyState === WebSocket.OPEN && socket.send(samples.buffer),
+  heard: (samples) => {
+    if (!waiting && socket?.readyState === WebSocket.OPEN && socket.bufferedAmount < MOST_BUFFERED) socket.send(samples.buffer);
+  },
   played: ({ id, index, ms }) => {
     send({ type: "played", item_id: id, content_index: index, ms });
     refresh();
@@ -33,7 +45,42 @@ function refresh() {
   stop.disabled = !(sound.playing || timeline.running);
 }
 
+// The token comes behind the # of the address, and works once, together with a key that is made here: with it alone this
+// tab gets in from then on. Both are kept where only pages of this very port can read them.
+const kept = {
+  get: (name) => {
+    try {
+      return sessionStorage.getItem(name);
+    } catch {
+      return null; // the browser keeps nothing: the page works until it is loaded again
+    }
+  },
+  set: (name, value) => {
+    try {
+      sessionStorage.setItem(name, value);
+    } catch {
+      // as above
+    }
+  },
+};
+const entry = { type: "enter", token: kept.get("token"), key: kept.get("key") };
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return false;
+  history.replaceState(null, "", "/");
+  entry.token = token;
+  entry.key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(30))));
+  kept.set("token", entry.token);
+  kept.set("key", entry.key);
+  return true;
+}
+
 const taken = {
+  entered: () => {
+    const asked = waiting;
+    waiting = null;
+    asked.forEach(send);
+  },
   place: (m) => (byId("place").textContent = m.words),
   connection: (m) => {
     timeline.event(m.at, `connection ${m.status}${m.reason ? `: ${m.reason}` : ""}`);
@@ -89,15 +136,17 @@ const taken = {
   },
   ended: (m) => {
     state("ended", "ended");
+    waiting = null;
+    conversation.undecided();
     conversation.note(m.reason ? `The call has ended: ${m.reason}` : "The call has ended.");
   },
 };
 
 function play(data) {
-  const bytes = new Uint8Array(data);
-  const size = bytes[0];
-  const id = new TextDecoder().decode(bytes.subarray(1, 1 + size));
-  sound.play(id, bytes[1 + size], new Int16Array(data.slice(2 + size)));
+  const size = new DataView(data).getUint32(0, true);
+  const { id, index } = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, size)));
+  const samples = data.slice(4 + size);
+  sound.play(id, index, new Int16Array(samples, 0, samples.byteLength >> 1));
   refresh();
 }
 
@@ -112,7 +161,8 @@ function call() {
   state("wait", "connecting");
   const mine = (socket = new WebSocket(`ws://${location.host}/call`));
   mine.binaryType = "arraybuffer";
-  mine.onopen = () => byId("raw-box").open && send({ type: "raw", on: true });
+  waiting = byId("raw-box").open ? [{ type: "raw", on: true }] : [];
+  mine.onopen = () => mine.send(JSON.stringify(entry));
   mine.onmessage = (event) => {
     if (mine !== socket) return;
     if (typeof event.data !== "string") return play(event.data);
@@ -120,7 +170,9 @@ function call() {
     taken[message.type]?.(message);
     refresh();
   };
-  mine.onclose = () => mine === socket && status.dataset.state !== "ended" && taken.ended({ reason: "the command has gone" });
+  mine.onclose = (event) => {
+    if (mine === socket && status.dataset.state !== "ended") taken.ended({ reason: event.reason || "the command has gone" });
+  };
 }
 
 async function toggleMicrophone() {
@@ -149,8 +201,8 @@ byId("say").onsubmit = (event) => {
   const words = text.value.trim();
   if (!words) return;
   sound.start().catch(() => {});
+  if (!send({ type: "say", text: words })) return conversation.note("There is no call: press New call.", "error");
   conversation.typed(words);
-  send({ type: "say", text: words });
   text.value = "";
 };
 document.addEventListener("keydown", (event) => {
@@ -169,5 +221,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   action();
 });
+window.addEventListener("hashchange", () => takeToken() && call());
 setInterval(() => timeline.running && timeline.draw(), 500);
-call();
+takeToken();
+if (document.prerendering) document.addEventListener("prerenderingchange", call, { once: true }); // nobody looks yet
+else call();

@@ -1,6 +1,7 @@
 // The microphone and the loudspeaker of the browser, 16 bit mono at 24 kHz.
 
 const RATE = 24000;
+const MOST_EARLY = 2000;
 
 export class Sound {
   constructor({ heard, played, level }) {
@@ -10,6 +11,7 @@ export class Sound {
     this.stream = null;
     this.starting = null;
     this.playing = false;
+    this.early = []; // what came while the loudspeaker was being opened
   }
 
   // Browsers make sound only after the user has done something: call it then.
@@ -27,6 +29,7 @@ export class Sound {
       this.played(event.data);
     };
     this.player.connect(this.context.destination);
+    for (const piece of this.early.splice(0)) this.post(piece);
     await this.context.resume();
   }
 
@@ -61,12 +64,20 @@ export class Sound {
   }
 
   play(id, index, samples) {
+    if (!this.starting) return; // nobody can hear it
     this.playing = true;
-    this.player?.port.postMessage({ id, index, samples }, [samples.buffer]);
+    const piece = { id, index, samples };
+    if (this.player) this.post(piece);
+    else if (this.early.length < MOST_EARLY) this.early.push(piece);
+  }
+
+  post(piece) {
+    this.player.port.postMessage(piece, [piece.samples.buffer]);
   }
 
   clear() {
     this.playing = false;
+    this.early = [];
     this.player?.port.postMessage("clear");
   }
 }

@@ -23,6 +23,10 @@ function follow(box, change) {
   if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
+const MOST_LINES = 300;
+const MOST_TURNS = 500;
+const MOST_SPANS = 300;
+
 const seconds = (value) => `${value.toFixed(2)} s`;
 
 export class Conversation {
@@ -35,6 +39,7 @@ export class Conversation {
   clear() {
     this.items = new Map();
     this.calls = new Map();
+    this.lines = []; // as they are shown, without the hint
     for (const child of [...this.log.children]) if (!child.classList.contains("hint")) child.remove();
   }
 
@@ -43,12 +48,31 @@ export class Conversation {
     const words = element("span", { className: "words" });
     const line = element("li", { className: kind }, element("span", { className: "who", textContent: who }), words);
     follow(this.log, () => this.log.append(line));
-    return { line, words, text: "", cut: false };
+    const made = { line, words, text: "", cut: false, forget: () => {} };
+    this.lines.push(made);
+    if (this.lines.length > MOST_LINES) this.forgetOldest();
+    return made;
+  }
+
+  // A long call would fill the page. What waits for a decision stays.
+  forgetOldest() {
+    const oldest = Math.max(0, this.lines.findIndex((made) => !made.buttons));
+    const [gone] = this.lines.splice(oldest, 1);
+    gone.line.remove();
+    gone.forget();
+  }
+
+  known(map, id, make) {
+    if (!map.has(id)) {
+      const made = make();
+      made.forget = () => map.delete(id);
+      map.set(id, made);
+    }
+    return map.get(id);
   }
 
   item(id, role) {
-    if (!this.items.has(id)) this.items.set(id, this.add(role, role === "user" ? "You" : "Agent"));
-    return this.items.get(id);
+    return this.known(this.items, id, () => this.add(role, role === "user" ? "You" : "Agent"));
   }
 
   words(id, role, text, error) {
@@ -89,12 +113,11 @@ export class Conversation {
   }
 
   tool(id, name, args) {
-    if (!this.calls.has(id)) {
+    return this.known(this.calls, id, () => {
       const call = this.add("tool", `Tool: ${name}`);
       call.words.append(element("code", { textContent: args }));
-      this.calls.set(id, call);
-    }
-    return this.calls.get(id);
+      return call;
+    });
   }
 
   approval(id, name, args) {
@@ -108,10 +131,17 @@ export class Conversation {
 
   decided(id, verb) {
     const call = this.calls.get(id);
-    if (!call?.buttons) return;
+    if (!call?.buttons || !this.decide(id, verb)) return;
     call.buttons.replaceWith(element("span", { className: "cut", textContent: verb === "approve" ? "approved" : "rejected" }));
     call.buttons = null;
-    this.decide(id, verb);
+  }
+
+  // The call is over: nothing can be decided any more.
+  undecided() {
+    for (const call of this.calls.values()) {
+      call.buttons?.replaceWith(element("span", { className: "cut", textContent: "not decided" }));
+      call.buttons = null;
+    }
   }
 
   decideFirst(verb) {
@@ -172,9 +202,20 @@ export class Timeline {
     if (this.spans.has(key)) return;
     this.zero = performance.now() - at * 1000; // the server's clock counts
     const span = { lane, from: at, to: null, name, ...this.row(at, name) };
+    span.key = key;
     this.spans.set(key, span);
     this.all.push(span);
+    this.forgetOld();
     this.draw();
+  }
+
+  // What has ended and is not drawn any more; and what never ends, when it is too much.
+  forgetOld() {
+    const from = this.now - SPAN;
+    const kept = this.all.filter((span) => span.to === null || span.to > from).slice(-MOST_SPANS);
+    if (kept.length === this.all.length) return;
+    this.all = kept;
+    this.spans = new Map(kept.map((span) => [span.key, span]));
   }
 
   end(key, at, more = "") {
@@ -220,16 +261,19 @@ export class Latency {
 
   clear() {
     this.turns = [];
+    this.count = 0;
     byId("median").textContent = "";
     this.box.replaceChildren(this.empty);
   }
 
   add(kind, ms) {
     this.turns.push({ kind, ms });
+    if (this.turns.length > MOST_TURNS) this.turns.shift();
+    this.count += 1;
     const shown = this.turns.slice(-16);
     const sorted = this.turns.map((turn) => turn.ms).sort((a, b) => a - b);
     const median = Math.round(sorted[Math.floor((sorted.length - 1) / 2)]);
-    byId("median").textContent = `median ${median} ms, ${this.turns.length} turns; green: spoken, amber: typed or clicked`;
+    byId("median").textContent = `median ${median} ms, ${this.count} turns; green: spoken, amber: typed or clicked`;
     const most = Math.max(...shown.map((turn) => turn.ms), 1);
     const svg = drawn("svg", { viewBox: "0 0 480 96" });
     svg.append(drawn("line", { class: "grid", x1: 0, x2: 480, y1: 82, y2: 82 }));
@@ -239,7 +283,7 @@ export class Latency {
       const bar = drawn("rect", { class: turn.kind === "typed" ? "typed" : "bar", x, y: 82 - height, width: 24, height, rx: 3 });
       bar.append(drawn("title", {}, `${turn.kind}: ${Math.round(turn.ms)} ms`));
       svg.append(bar, drawn("text", { x: x + 12, y: 78 - height, "text-anchor": "middle" }, Math.round(turn.ms)));
-      svg.append(drawn("text", { x: x + 12, y: 94, "text-anchor": "middle" }, this.turns.length - shown.length + index + 1));
+      svg.append(drawn("text", { x: x + 12, y: 94, "text-anchor": "middle" }, this.count - shown.length + index + 1));
     });
     this.box.replaceChildren(svg);
     this.box.setAttribute("aria-label", `Milliseconds to the first sound: ${shown.map((turn) => Math.round(turn.ms)).join(", ")}`);

@@ -1,5 +1,7 @@
 // Two processors on the audio thread: what the microphone hears goes out in pieces, what came in is played in order.
 
+const MOST_WAITING = 15 * 60 * 24000; // a quarter of an hour: what comes beyond that is not played
+
 class Capture extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -25,14 +27,17 @@ class Player extends AudioWorkletProcessor {
   constructor() {
     super();
     this.queue = [];
+    this.waiting = 0;
     this.offset = 0;
     this.told = { key: null, samples: 0 };
     this.port.onmessage = (event) => {
       if (event.data === "clear") {
         this.queue = [];
+        this.waiting = 0;
         this.offset = 0;
         this.tell();
-      } else {
+      } else if (this.waiting < MOST_WAITING) {
+        this.waiting += event.data.samples.length;
         this.queue.push(event.data);
       }
     };
@@ -65,7 +70,7 @@ class Player extends AudioWorkletProcessor {
       at += size;
       this.offset += size;
       if (this.offset >= piece.samples.length) {
-        this.queue.shift();
+        this.waiting -= this.queue.shift().samples.length;
         this.offset = 0;
       }
     }
