@@ -2,8 +2,6 @@
 
 import sys
 import types
-import wave
-from array import array
 
 import pytest
 import trio
@@ -15,58 +13,7 @@ from trio_realtime.cli.sound import (
     PlayQueue,
     heard_words,
     open_device,
-    read_wav,
-    write_wav,
 )
-
-
-def write(path, samples, *, width=2, channels=1, rate=24_000):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(samples)
-
-
-def test_a_file_comes_back_as_it_was_written(tmp_path):
-    path = tmp_path / "a.wav"
-    write_wav(path, b"\x01\x02" * 100)
-    assert read_wav(path) == b"\x01\x02" * 100
-
-
-@pytest.mark.parametrize(
-    ("width", "data", "value"),
-    [(1, bytes([192]), 16_384), (3, b"\x00\x00\x40", 16_384), (4, b"\x00\x00\x00\xc0", -16_384)],
-)
-def test_every_width_is_read(tmp_path, width, data, value):
-    path = tmp_path / "a.wav"
-    write(path, data * 10, width=width)
-    assert list(array("h", read_wav(path))) == [value] * 10
-
-
-def test_two_channels_become_one(tmp_path):
-    path = tmp_path / "a.wav"
-    write(path, array("h", [100, 300] * 10).tobytes(), channels=2)
-    assert list(array("h", read_wav(path))) == [200] * 10
-
-
-def test_another_rate_is_resampled(tmp_path):
-    path = tmp_path / "a.wav"
-    write(path, array("h", [1000] * 8000).tobytes(), rate=8_000)
-    assert len(read_wav(path)) == pytest.approx(48_000, abs=200)
-
-
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"nothing of the kind, but long enough to be looked at"])
-def test_what_is_no_wav_file_is_refused(tmp_path, content):
-    path = tmp_path / "a.wav"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="no WAV file"):
-        read_wav(path)
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
-        read_wav(tmp_path / "none.wav")
 
 
 def test_the_queue_plays_in_order_and_tells_what_was_played():
@@ -121,16 +68,20 @@ class Driver(types.ModuleType):
             Driver.streams.append(self)
             self.callback, self.options, self.open = callback, options, False
 
-        def __enter__(self):
+        def start(self):
             self.open = True
 
-        def __exit__(self, *_):
+        def close(self):
             self.open = False
 
     class RawOutputStream(RawInputStream):
         pass
 
     streams: list = []
+    devices: dict = {}
+
+    def query_devices(self, *, kind):
+        return self.devices[kind]
 
 
 @pytest.fixture
@@ -163,14 +114,51 @@ async def test_a_device_is_listened_to_and_played_to(driver):
     assert not microphone.open
 
 
-async def test_without_a_sound_card_it_says_what_else_there_is(driver, monkeypatch):
-    def fail(**_):
-        raise driver.PortAudioError("no default device")
+NAMES = {"input": {"name": "USB Audio"}, "output": {"name": "HDMI 1"}}
 
-    monkeypatch.setattr(driver, "RawInputStream", fail, raising=False)
-    with pytest.raises(UserError, match="--input"):
+
+@pytest.mark.parametrize(
+    ("stream", "devices", "words"),
+    [
+        (
+            "RawInputStream",
+            {},
+            r"there is no microphone that can be used \(no default device\): connect one, or use WAV",
+        ),
+        ("RawOutputStream", {}, r"there is no loudspeaker that can be used .*\(--input and --output\)"),
+        (
+            "RawInputStream",
+            NAMES,
+            r"the microphone 'USB Audio' cannot be used \(no default device\): let other programs",
+        ),
+        (
+            "RawOutputStream",
+            NAMES,
+            r"the loudspeaker 'HDMI 1' cannot be used .* settings of the system, or use WAV files",
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", ["make", "start"])
+async def test_a_device_that_cannot_be_used_is_named_with_what_can_be_done(
+    driver, monkeypatch, stream, devices, words, step
+):
+    class Broken(getattr(driver, stream)):
+        def __init__(self, **options):
+            if step == "make":
+                raise driver.PortAudioError("no default\n device")
+            super().__init__(**options)
+
+        def start(self):
+            super().start()
+            raise driver.PortAudioError("no default device")
+
+    monkeypatch.setattr(driver, stream, Broken, raising=False)
+    monkeypatch.setattr(driver, "devices", devices, raising=False)
+    with pytest.raises(UserError, match=words) as caught:
         async with open_device(lambda *_: None):
             pass
+    assert "\n" not in str(caught.value)
+    assert not any(one.open for one in driver.streams)
 
 
 async def test_without_the_package_it_says_what_to_install(monkeypatch):
@@ -178,10 +166,3 @@ async def test_without_the_package_it_says_what_to_install(monkeypatch):
     with pytest.raises(UserError, match=r"trio-realtime\[audio\]"):
         async with open_device(lambda *_: None):
             pass
-
-
-def test_a_file_that_ends_early_says_so(tmp_path):
-    path = tmp_path / "early.wav"
-    path.write_bytes(b"RIFF")
-    with pytest.raises(UserError, match="it ends early"):
-        read_wav(path)

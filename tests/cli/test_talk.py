@@ -12,9 +12,10 @@ from tests.cli.programs import COMMAND, environment, here
 from tests.server.voice.speech import needs_voice
 from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimePlaybackTracker, RealtimeRunner, UserError
 from trio_realtime.cli.assistant import assistant, speech_settings, voice_service
-from trio_realtime.cli.sound import FileSound, read_wav, write_wav
+from trio_realtime.cli.sound import FileSound
 from trio_realtime.cli.talk import Talk, _check_writable
 from trio_realtime.cli.talk_view import TalkView, meter
+from trio_realtime.cli.wav import read_wav, write_wav
 from trio_realtime.server import LocalServer, RulesEngine, silence, synthesize
 
 

@@ -1,25 +1,20 @@
-"""Sound in and out: WAV files in real time, or the microphone and loudspeaker of this machine (extra ``audio``)."""
+"""Sound in and out: a recording in real time, or the microphone and loudspeaker of this machine (extra ``audio``)."""
 
 from __future__ import annotations
 
 import threading
-import wave
 from abc import ABC, abstractmethod
-from array import array
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
 import trio
 
 from trio_realtime import PCM16, UserError
-from trio_realtime.server import AudioClip
-from trio_realtime.server.g711 import pcm_samples, samples_pcm
+from trio_realtime.cli.wav import RATE
 
 __all__ = [
     "CHUNK_BYTES",
@@ -31,15 +26,19 @@ __all__ = [
     "Sound",
     "heard_words",
     "open_device",
-    "read_wav",
-    "write_wav",
 ]
 
-RATE: Final = 24_000
 CHUNK_SECONDS: Final = 0.02
 CHUNK_BYTES: Final = int(RATE * CHUNK_SECONDS) * 2
 _WAITING: Final = 250
-_WIDTHS: Final = (1, 2, 3, 4)
+_OPTIONS: Final[dict[str, Any]] = {
+    "samplerate": RATE,
+    "channels": 1,
+    "dtype": "int16",
+    "blocksize": CHUNK_BYTES // 2,
+}
+_DEVICES: Final = {"input": "microphone", "output": "loudspeaker"}
+_ELSE: Final = "use WAV files (--input and --output)"
 
 Played: TypeAlias = Callable[[str, int, float], None]
 """Is told item id, content index and milliseconds of what was played."""
@@ -50,64 +49,6 @@ def heard_words(text: str, share: float) -> str:
     if share >= 1.0:
         return text
     return text[: round(len(text) * share)].rpartition(" ")[0]
-
-
-def read_wav(path: Path) -> bytes:
-    """Give a WAV file as 16 bit mono at 24 kHz, whatever its rate, width and channels.
-
-    Raises:
-        UserError: it cannot be read, or is no WAV file with PCM in it.
-    """
-    try:
-        with wave.open(str(path), "rb") as file:
-            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            data = file.readframes(file.getnframes())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (wave.Error, EOFError) as error:
-        raise UserError(f"{path} is no WAV file that can be read: {str(error) or 'it ends early'}") from error
-    if width not in _WIDTHS or rate <= 0:
-        raise UserError(f"{path} is no WAV file that can be read: {width * 8} bits, {rate} Hz")
-    samples = _mixed(_sixteen_bit(data, width), channels)
-    return _resampled(AudioClip(pcm=samples_pcm(samples), rate=rate))
-
-
-def _sixteen_bit(data: bytes, width: int) -> array[int]:
-    if width == 1:
-        return array("h", [(value - 128) << 8 for value in data])
-    if width > 2:
-        kept = bytearray(len(data) // width * 2)
-        kept[0::2], kept[1::2] = data[width - 2 :: width], data[width - 1 :: width]
-        data = bytes(kept)
-    return pcm_samples(data)
-
-
-def _mixed(samples: array[int], channels: int) -> array[int]:
-    if channels == 1:
-        return samples
-    sides = [samples[side::channels] for side in range(channels)]
-    return array("h", [sum(frame) // channels for frame in zip(*sides, strict=False)])
-
-
-def _resampled(clip: AudioClip) -> bytes:
-    if clip.rate == RATE or find_spec("soxr") is None:
-        return clip.resampled(RATE).pcm
-    numpy, soxr = import_module("numpy"), import_module("soxr")
-    made: bytes = soxr.resample(numpy.frombuffer(clip.pcm, "<i2"), clip.rate, RATE).astype("<i2").tobytes()
-    return made
-
-
-def write_wav(path: Path, pcm: bytes) -> None:
-    """Write 16 bit mono at 24 kHz.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(pcm)
 
 
 @attrs.define
@@ -272,7 +213,7 @@ async def open_device(played: Played) -> AsyncGenerator[DeviceSound, None]:
     """Use the default microphone and loudspeaker for the length of a block.
 
     Raises:
-        UserError: the extra ``audio`` is not installed, or there is no sound card.
+        UserError: the extra ``audio`` is not installed, or a device cannot be used; it is named, with what can be done.
     """
     try:
         driver: Any = import_module("sounddevice")
@@ -282,11 +223,39 @@ async def open_device(played: Played) -> AsyncGenerator[DeviceSound, None]:
             "or use --input and --output"
         ) from error
     sound = DeviceSound(played)
-    options: dict[str, Any] = {"samplerate": RATE, "channels": 1, "dtype": "int16", "blocksize": CHUNK_BYTES // 2}
-    try:
-        microphone = driver.RawInputStream(callback=sound.captured, **options)
-        loudspeaker = driver.RawOutputStream(callback=sound.wanted, **options)
-    except driver.PortAudioError as error:
-        raise UserError(f"no microphone or loudspeaker can be used: {error}; try --input and --output") from error
-    with microphone, loudspeaker:
+    with (
+        _stream(driver, "input", lambda: driver.RawInputStream(callback=sound.captured, **_OPTIONS)),
+        _stream(driver, "output", lambda: driver.RawOutputStream(callback=sound.wanted, **_OPTIONS)),
+    ):
         yield sound
+
+
+@contextmanager
+def _stream(driver: Any, direction: str, make: Callable[[], Any]) -> Generator[None, None, None]:
+    """Open a stream and start it; close it afterwards, and if it cannot be started."""
+    stream: Any = None
+    try:
+        stream = make()
+        stream.start()
+    except (driver.PortAudioError, ValueError, OSError) as error:  # ValueError: it has no such device
+        if stream is not None:
+            stream.close()
+        raise UserError(_cannot(driver, direction, error)) from error
+    try:
+        yield
+    finally:
+        stream.close()
+
+
+def _cannot(driver: Any, direction: str, error: Exception) -> str:
+    """Say which device cannot be used, and what can be done."""
+    what = _DEVICES[direction]
+    said = " ".join(str(error).split())
+    try:
+        name = str(driver.query_devices(kind=direction)["name"])
+    except Exception:  # noqa: BLE001  there is none, or the driver cannot say it either
+        return f"there is no {what} that can be used ({said}): connect one, or {_ELSE}"
+    return (
+        f"the {what} {name!r} cannot be used ({said}): let other programs free it, choose another one in the settings "
+        f"of the system, or {_ELSE}"
+    )

@@ -30,8 +30,9 @@ from trio_realtime import (
 )
 from trio_realtime.cli.assistant import assistant, speech_settings, voice_service
 from trio_realtime.cli.output import error_line, one_line, until_signalled
-from trio_realtime.cli.sound import FileSound, PlayQueue, Sound, heard_words, open_device, read_wav, write_wav
+from trio_realtime.cli.sound import FileSound, PlayQueue, Sound, heard_words, open_device
 from trio_realtime.cli.talk_view import TalkView
+from trio_realtime.cli.wav import read_wav, write_wav
 from trio_realtime.errors import UserError
 from trio_realtime.server.audio import rms
 

@@ -24,7 +24,7 @@ pytestmark = [
 def recording(path):
     """A question for a tool, a request that needs an approval, a long story and an interruption."""
     from tests.server.voice.speech import said
-    from trio_realtime.cli.sound import write_wav
+    from trio_realtime.cli.wav import write_wav
 
     parts = [
         silence(2),

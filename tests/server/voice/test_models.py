@@ -1,7 +1,9 @@
+import shutil
+
 import pytest
 
 from trio_realtime import UserError
-from trio_realtime.server.voice import VoiceEngine, libraries, models, voice_available
+from trio_realtime.server.voice import HibariTextToSpeech, VoiceEngine, libraries, models, voice_available
 
 from .speech import needs_voice
 
@@ -19,10 +21,20 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_what_is_missing_is_said_with_what_to_install():
-    with pytest.raises(UserError, match=r"trio-realtime\[voice\]"):
-        libraries.library("no_such_package_anywhere")
-    with pytest.raises(UserError, match=r"trio-realtime\[voice\]"):
-        libraries.package_folder("no_such_package_anywhere")
+    words = r"needs no_such_package_anywhere, which is not installed; .* pip install 'trio-realtime\[voice\]'"
+    for missing in (libraries.library, libraries.package_folder):
+        with pytest.raises(UserError, match=words):
+            missing("no_such_package_anywhere")
+    with pytest.raises(UserError, match=words):
+        libraries.library("no_such_package_anywhere.part")
+
+
+def test_what_is_there_and_cannot_be_loaded_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "broken_package.py").write_text("raise ImportError('libxyz.so: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    words = r"cannot load broken_package \(libxyz.so: cannot open\); .*--force-reinstall 'trio-realtime\[voice\]'"
+    with pytest.raises(UserError, match=words):
+        libraries.library("broken_package")
 
 
 @pytest.mark.skipif(voice_available(), reason="the extra 'voice' is installed")
@@ -55,3 +67,30 @@ async def test_a_model_dir_comes_first_and_is_checked(tmp_path):
     (tmp_path / "encoder_model.ort").write_bytes(b"not it")
     with pytest.raises(UserError, match="SHA-256"):
         await VoiceEngine(model_dir=tmp_path).prepare()
+
+
+HIBARI = [name for name in models.HASHES if name not in models._PLACES]
+
+
+@needs_voice
+def test_all_of_hibari_comes_from_the_model_dir_if_it_is_there(tmp_path, monkeypatch):
+    import hibari.g2p.oov
+    import hibari.tts
+
+    usual = HibariTextToSpeech().speak("Xyzzy is an odd word.", voice="alloy", speed=1.0, rate=24_000)
+    expected = list(usual)
+    for name in HIBARI:
+        shutil.copy(models.model_file(name), tmp_path)
+    for module in (hibari.tts, hibari.g2p, hibari.g2p.oov):
+        monkeypatch.setattr(module, "ASSETS", "/nowhere")
+    monkeypatch.setattr(models, "package_folder", pytest.fail)
+    own = HibariTextToSpeech(tmp_path)
+    assert list(own.speak("Xyzzy is an odd word.", voice="alloy", speed=1.0, rate=24_000)) == expected
+
+
+@needs_voice
+@pytest.mark.parametrize("name", HIBARI)
+def test_each_file_of_hibari_is_checked_where_it_comes_from(tmp_path, name):
+    (tmp_path / name).write_bytes(b"not it")
+    with pytest.raises(UserError, match="SHA-256"):
+        HibariTextToSpeech(tmp_path)

