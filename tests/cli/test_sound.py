@@ -161,6 +161,18 @@ async def test_a_device_that_cannot_be_used_is_named_with_what_can_be_done(
     assert not any(one.open for one in driver.streams)
 
 
+@pytest.mark.parametrize(("stream", "name"), [(0, "microphone"), (1, "loudspeaker")])
+async def test_a_device_that_is_unplugged_is_the_end(driver, stream, name):
+    async with open_device(lambda *_: None) as sound:
+        driver.streams[0].callback(memoryview(b"\x07" * 960), 480, None, None)
+        await trio.to_thread.run_sync(driver.streams[stream].options["finished_callback"])
+        driver.streams[0].callback(memoryview(b"\x08" * 960), 480, None, None)
+        with trio.fail_after(5):
+            assert await sound.listen() == b"\x07" * 960
+            with pytest.raises(UserError, match=f"the {name} has stopped: connect it again, or use WAV files"):
+                await sound.listen()
+
+
 async def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(UserError, match=r"trio-realtime\[audio\]"):

@@ -180,6 +180,7 @@ class DeviceSound(Sound):
         self._token = trio.lowlevel.current_trio_token()
         self._send, self._receive = trio.open_memory_channel[bytes](_WAITING)
         self._played = played
+        self._gone = ""
         self.queue: PlayQueue = PlayQueue(self._tell)
 
     def _tell(self, item_id: str, index: int, ms: float) -> None:
@@ -191,7 +192,9 @@ class DeviceSound(Sound):
             self._token.run_sync_soon(function)
 
     def _arrive(self, data: bytes) -> None:
-        with suppress(trio.WouldBlock):  # five seconds wait already: whoever should listen does not
+        with suppress(
+            trio.WouldBlock, trio.ClosedResourceError
+        ):  # nobody listens, or five seconds wait
             self._send.send_nowait(data)
 
     def captured(self, data: Any, _frames: int, _time: Any, _status: Any) -> None:
@@ -203,9 +206,21 @@ class DeviceSound(Sound):
         """Give audio to the driver, in its thread."""
         data[:] = self.queue.take(len(data))
 
+    def gone(self, what: str) -> None:
+        """Learn from the driver, in its thread, that a device plays or records no more."""
+        self._gone = self._gone or what
+        self._soon(self._send.close)
+
     async def listen(self) -> bytes:
-        """Wait for audio from the microphone."""
-        return await self._receive.receive()
+        """Wait for audio from the microphone.
+
+        Raises:
+            UserError: the microphone or the loudspeaker has stopped, as when it is unplugged.
+        """
+        try:
+            return await self._receive.receive()
+        except trio.EndOfChannel:
+            raise UserError(f"the {self._gone} has stopped: connect it again, or {_ELSE}") from None
 
 
 @asynccontextmanager
@@ -224,18 +239,20 @@ async def open_device(played: Played) -> AsyncGenerator[DeviceSound, None]:
         ) from error
     sound = DeviceSound(played)
     with (
-        _stream(driver, "input", lambda: driver.RawInputStream(callback=sound.captured, **_OPTIONS)),
-        _stream(driver, "output", lambda: driver.RawOutputStream(callback=sound.wanted, **_OPTIONS)),
+        _stream(driver, "input", driver.RawInputStream, callback=sound.captured, gone=sound.gone),
+        _stream(driver, "output", driver.RawOutputStream, callback=sound.wanted, gone=sound.gone),
     ):
         yield sound
 
 
 @contextmanager
-def _stream(driver: Any, direction: str, make: Callable[[], Any]) -> Generator[None, None, None]:
+def _stream(
+    driver: Any, direction: str, make: Any, *, callback: Callable[..., None], gone: Callable[[str], None]
+) -> Generator[None, None, None]:
     """Open a stream and start it; close it afterwards, and if it cannot be started."""
     stream: Any = None
     try:
-        stream = make()
+        stream = make(callback=callback, finished_callback=lambda: gone(_DEVICES[direction]), **_OPTIONS)
         stream.start()
     except (driver.PortAudioError, ValueError, OSError) as error:  # ValueError: it has no such device
         if stream is not None:
