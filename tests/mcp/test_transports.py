@@ -264,5 +264,6 @@ def test_parameters_can_be_objects_and_show_no_secret() -> None:
     assert SECRET not in repr(stdio) + repr(sse) + repr(auth)
     assert MCPServerSse(sse).name == "sse: http://host"
     assert MCPServerStreamableHttp({"url": f"https://h:8/{SECRET}"}).name == "streamable_http: https://h:8"
+    assert MCPServerSse({"url": f"http://user:1/{SECRET}@h"}).name == "sse: (an address that is not shown)"
     assert MCPServerSse(sse, name="mine").name == "mine"
     assert MCPServerStdio({"command": "x"}).params == MCPServerStdioParams(command="x")
