@@ -192,9 +192,7 @@ class DeviceSound(Sound):
             self._token.run_sync_soon(function)
 
     def _arrive(self, data: bytes) -> None:
-        with suppress(
-            trio.WouldBlock, trio.ClosedResourceError
-        ):  # nobody listens, or five seconds wait
+        with suppress(trio.WouldBlock, trio.ClosedResourceError):  # nobody listens, or five seconds wait
             self._send.send_nowait(data)
 
     def captured(self, data: Any, _frames: int, _time: Any, _status: Any) -> None:
