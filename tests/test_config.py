@@ -234,6 +234,8 @@ KEYS: dict[type, dict[str, list[tuple[object, object]]]] = {
         "input_guardrails": [([GUARDRAIL], (GUARDRAIL,))],
         "gate_input": same(True),
         "max_history_items": same(1, None),
+        "store_audio": same(True),
+        "max_stored_audio_bytes": same(1000, None),
         "limits": [({"max_tokens": 5}, Limits(max_tokens=5))],
         "timeouts": [({"connect": 5}, Timeouts(connect=5))],
     },

@@ -528,6 +528,12 @@ class RealtimeRunConfig:
         timeouts: see there.
         max_history_items: items that the local history keeps; the oldest go (None: all, since text is small; a call of
             many hours may want a bound). The service's own context is bounded by ``truncation`` in the model settings.
+        store_audio: keep the audio in the history, as base64 in the ``audio`` of its parts: of the user's speech what
+            was committed for it, in the format of the input; of the agent's, in that of the output, what was heard if
+            it was interrupted, complete when its part is (False: a minute is 2.9 MB, 3.8 as base64, and most
+            applications have the audio anyway). It is neither in snapshots and stores nor told to another connection.
+        max_stored_audio_bytes: audio that is kept at most, counted before base64 (64 MiB: 23 minutes of it); the oldest
+            is dropped first, without an event, as ``statistics()`` tells. None: all of it.
     """
 
     model_settings: RealtimeSessionModelSettings = RealtimeSessionModelSettings()
@@ -546,3 +552,5 @@ class RealtimeRunConfig:
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     max_history_items: int | None = attrs.field(default=None, validator=_positive)
+    store_audio: bool = False
+    max_stored_audio_bytes: int | None = attrs.field(default=64 * 1024 * 1024, validator=_positive)

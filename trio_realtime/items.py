@@ -1,6 +1,7 @@
 """The items of a conversation, as the local history holds them.
 
-The server's names ``output_text`` and ``output_audio`` are ``text`` and ``audio`` here. Audio bytes are not stored.
+The server's names ``output_text`` and ``output_audio`` are ``text`` and ``audio`` here. Audio is stored if the
+run's ``store_audio`` says so.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class InputAudio:
     """Audio that a user spoke.
 
     Attributes:
-        audio: base64 of the audio; None unless the application put it there.
+        audio: base64 of the audio, with ``store_audio`` in the run config; else None.
         transcript: its words, once they have been transcribed.
     """
 
@@ -76,7 +77,7 @@ class AssistantAudio:
     """Audio that the model spoke.
 
     Attributes:
-        audio: base64 of the audio; None unless the application put it there.
+        audio: base64 of the audio, with ``store_audio`` in the run config; else None.
         transcript: its words; of speech that was interrupted, those that were heard.
         generated_transcript: all words of speech that was interrupted; None if it was not.
         heard_ms: how much was heard of speech that was interrupted, in milliseconds.

@@ -132,7 +132,6 @@ class RealtimeSession(Generic[TContext]):
             if isinstance(context, RunContextWrapper)
             else RunContextWrapper(context)
         )
-        self._model = model
         self._hub = SessionHub(
             cast("RealtimeSession[Any]", self),
             agent,
@@ -140,7 +139,8 @@ class RealtimeSession(Generic[TContext]):
             structure({} if model_config is None else model_config, RealtimeModelConfig, name="model_config"),
             structure({} if run_config is None else run_config, RealtimeRunConfig, name="config"),
         )
-        self._hub.supervisor = Supervisor(self._hub, model)
+        self._model = model if self._hub.stored is None else self._hub.stored.recorded(model)
+        self._hub.supervisor = Supervisor(self._hub, self._model)
         self._events = self._hub.stream(None, selects=False)
         self._live = LiveModel(self._hub)
         self._lifespan: AbstractAsyncContextManager[None] | None = None
@@ -306,8 +306,9 @@ class RealtimeSession(Generic[TContext]):
         """Give the session as it is now, as a dict of JSON types; ``runner.run(resume=...)`` goes on with it.
 
         It has the conversation, the agent's name, the decisions made with ``always``, the tool calls without an output
-        and the usage; no key, header, setting or context: these are the runner's. Of a reply that has not ended, what
-        was heard is in it, and it will be asked for again. Not a checkpoint; possible at any time, after the end too.
+        and the usage; no key, header, setting or context: these are the runner's; and no audio, ``store_audio`` or not.
+        Of a reply that has not ended, what was heard is in it, and it will be asked for again. Not a checkpoint;
+        possible at any time, after the end too.
         """
         return to_json(snapshot_of(self._hub))
 

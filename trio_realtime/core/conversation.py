@@ -11,8 +11,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 from pyrsistent import PVector, pvector
@@ -60,9 +60,14 @@ _DELETED: Final = 1024
 
 
 class Conversation:
-    """The items of a conversation and their order."""
+    """The items of a conversation and their order.
+
+    Attributes:
+        when_deleted: told of each item that goes.
+    """
 
     def __init__(self) -> None:
+        self.when_deleted: Callable[[str], None] | None = None
         self._items: PVector[RealtimeItem] = pvector()
         self._place: dict[str, int] = {}
         self._anchor: dict[str, str] = {}
@@ -143,6 +148,8 @@ class Conversation:
         self._cuts.pop(item_id, None)
         self._unfolded.discard(item_id)
         self._arrange(other.item_id for other in self._items if other.item_id != item_id)
+        if self.when_deleted is not None:
+            self.when_deleted(item_id)
         return True
 
     def keep(self, most: int) -> bool:
@@ -192,6 +199,25 @@ class Conversation:
     def cut_of(self, item_id: str, index: int) -> Cut | None:
         """Give where the audio of a part was cut, or None if it was not."""
         return self._cuts.get(item_id, {}).get(index)
+
+    def set_audio(self, item_id: str, index: int, audio: str | None) -> bool:
+        """Keep the audio of a part, as base64, or (None) do not; what is said of the item later leaves it as it is.
+
+        Returns:
+            False if there is no such part, or it is not spoken.
+        """
+        item = self.get(item_id)
+        if not isinstance(item, UserMessageItem | AssistantMessageItem):
+            return False
+        parts: list[Any] = list(item.content)
+        if audio is not None and index >= len(parts):
+            parts += [InputAudio() if item.role == "user" else AssistantAudio()] * (index + 1 - len(parts))
+        if index >= len(parts) or not isinstance(parts[index], InputAudio | AssistantAudio):
+            return False
+        parts[index] = attrs.evolve(parts[index], audio=audio)
+        held: Any = item
+        self._items = self._items.set(self._place[item_id], attrs.evolve(held, content=tuple(parts)))
+        return True
 
     def complete_call(self, call_id: str, output: str) -> RealtimeToolCallItem | None:
         """Complete a tool call's item with its output, and give it; None if there is no such item."""

@@ -92,7 +92,10 @@ class HeardHistory:
             return conversation.delete(item_id)
         total = self._hub.playback.total_ms(item_id, index)
         words = tuple(self._timings.get((item_id, index), ()))
-        return conversation.truncate(item_id, index, Cut(heard_ms=heard_ms, total_ms=total, words=words))
+        news = conversation.truncate(item_id, index, Cut(heard_ms=heard_ms, total_ms=total, words=words))
+        if news and self._hub.stored is not None:
+            self._hub.stored.cut(item_id, index, heard_ms)
+        return news
 
     def _is_unheard(self, item_id: str) -> bool:
         """Say whether an item is speech of which no sound has come."""

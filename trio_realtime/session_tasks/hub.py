@@ -39,6 +39,7 @@ from trio_realtime.session_tasks.item_answers import ItemAnswers
 from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import Response, ResponseBook
 from trio_realtime.session_tasks.slots import ContextSlots
+from trio_realtime.session_tasks.stored_audio import StoredAudio
 from trio_realtime.session_tasks.streams import Delivery, EventStream
 from trio_realtime.session_tasks.turns import TurnBook
 from trio_realtime.snapshot import SessionSnapshot
@@ -112,6 +113,7 @@ class SessionHub:
         self.model_config = model_config
         self.run_config = run_config
         self.conversation: Conversation = Conversation()
+        self.stored: StoredAudio | None = StoredAudio(self) if run_config.store_audio else None
         self.tracker: RealtimePlaybackTracker | None = model_config.playback_tracker
         self.playback: Playback = Playback(PCM16, tracked=self.tracker is not None)
         self.gate: TranscriptGate = TranscriptGate(run_config.guardrails_settings.debounce_text_length)

@@ -134,6 +134,8 @@ class ModelEventHandler:
             RealtimeModelSessionUpdatedEvent: self._session_updated,
             RealtimeModelConfigRejectedEvent: self._config_rejected,
         }
+        if hub.stored is not None:
+            self._table = hub.stored.listening(self._table)
 
     def __call__(self, event: RealtimeModelEvent) -> None:
         """Handle one event. A fault of this library ends the session with InternalError."""

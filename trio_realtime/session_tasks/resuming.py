@@ -51,7 +51,7 @@ def snapshot_of(hub: SessionHub) -> SessionSnapshot:
     approvals = hub.wrapper.standing_decisions()
     return SessionSnapshot(
         agent=hub.agent.name,
-        history=_history_as_heard(hub),
+        history=_history_as_heard(hub) if hub.stored is None else hub.stored.without(_history_as_heard(hub)),
         calls=_open_calls(hub),
         awaits_response=_awaits_response(hub),
         decisions=tuple(

@@ -25,6 +25,8 @@ class SessionStatistics:
         reconnects: connections made after the first.
         left_out_items: items of the user's that a connection made later was not told of: speech without a transcript.
         dropped_input_ms: audio of the user's that was dropped because there was no connection for too long.
+        stored_audio_bytes: audio that the history keeps (``store_audio``).
+        forgotten_audio_bytes: audio that it has dropped again, because there was more than is to be kept.
         delivery: seconds from the socket to the application, of audio.
         first_audio: seconds from the end of the user's speech, as turn detection tells it, to the first audio.
         tools: seconds from a tool call to its output on its way, waiting for a person included.
@@ -43,6 +45,8 @@ class SessionStatistics:
     reconnects: int = 0
     left_out_items: int = 0
     dropped_input_ms: float = 0.0
+    stored_audio_bytes: int = 0
+    forgotten_audio_bytes: int = 0
     delivery: LatencyStatistics = attrs.Factory(LatencyStatistics)
     first_audio: LatencyStatistics = attrs.Factory(LatencyStatistics)
     tools: LatencyStatistics = attrs.Factory(LatencyStatistics)
@@ -65,6 +69,8 @@ def statistics_of(hub: SessionHub, buffer: EventBuffer) -> SessionStatistics:
         reconnects=hub.supervisor.reconnects,
         left_out_items=len(hub.supervisor.replayer.left_out),
         dropped_input_ms=hub.supervisor.dropped_audio_ms,
+        stored_audio_bytes=0 if hub.stored is None else hub.stored.size,
+        forgotten_audio_bytes=0 if hub.stored is None else hub.stored.forgotten,
         delivery=hub.latencies.delivery,
         first_audio=hub.latencies.first_audio,
         tools=hub.latencies.tools,
