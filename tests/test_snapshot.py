@@ -19,6 +19,7 @@ from trio_realtime.items import (
 )
 from trio_realtime.snapshot import (
     SNAPSHOT_VERSION,
+    AgentStep,
     OpenCall,
     SessionSnapshot,
     StandingDecision,
@@ -60,6 +61,7 @@ SNAPSHOT = SessionSnapshot(
     awaits_response=True,
     decisions=(StandingDecision(tool="look of A", approved=False, message="No."),),
     ways_back=("B",),
+    path=(AgentStep(agent="C"), AgentStep(agent="B", ways_back=("C",))),
     slots={"roster": "s"},
     usage=USAGE,
     seconds=12.5,

@@ -152,7 +152,8 @@ def realtime_handoff(  # noqa: PLR0917  (the reference's signature)
         history_filter: chooses what of the conversation the next agent is to know: gets the history, and gives the
             items of it that stay, and texts to be added as system messages (a summary); plain or async. Messages that
             it leaves out are deleted at the service, and from the history; tool calls stay.
-        way_back: give the next agent, as long as this handoff lasts, a handoff to the one that handed over.
+        way_back: give the next agent, as long as this handoff lasts, a handoff to the one that handed over. An agent
+            that has handed over itself and gets the conversation back, by whatever handoff, has its own way back again.
 
     Returns:
         The handoff.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SNAPSHOT_VERSION",
+    "AgentStep",
     "CallState",
     "OpenCall",
     "SessionSnapshot",
@@ -59,6 +60,14 @@ class StandingDecision:
 
 
 @attrs.frozen(kw_only=True)
+class AgentStep:
+    """An agent that had handed over, and the names of the agents that it could hand back to."""
+
+    agent: str
+    ways_back: Sequence[str] = ()
+
+
+@attrs.frozen(kw_only=True)
 class SessionSnapshot:
     """A session as it was at one moment.
 
@@ -70,6 +79,7 @@ class SessionSnapshot:
         awaits_response: a response was asked for, or had begun, and had not ended.
         decisions: what was decided with ``always``.
         ways_back: names of the agents that the current one can hand back to, beside its own handoffs.
+        path: the agents that have handed over on the way to this one, the first one first.
         slots: the items of the named slots, by key.
         usage: the tokens so far, without the entries of single responses.
         seconds: how long the session had lasted.
@@ -82,6 +92,7 @@ class SessionSnapshot:
     awaits_response: bool = False
     decisions: Sequence[StandingDecision] = ()
     ways_back: Sequence[str] = ()
+    path: Sequence[AgentStep] = ()
     slots: Mapping[str, str] = attrs.Factory(dict[str, str])
     usage: Usage = attrs.Factory(Usage)
     seconds: float = 0.0

@@ -77,6 +77,90 @@ async def test_need_30_a_way_back_that_is_there_already(autojump_clock):
         assert tools_of(updates(server)[-1]) == ["transfer_to_desk"]
 
 
+def chain(*, own=False, way_back=True):
+    """Desk hands over to Billing, Billing to Refunds, each with a way back; or Refunds has a handoff of its own."""
+    refunds = RealtimeAgent("Refunds")
+    billing = RealtimeAgent("Billing", handoffs=[realtime_handoff(refunds, way_back=way_back)])
+    if own:
+        refunds.handoffs.append(billing)
+    return make_agent(name="Desk", tools=[], handoffs=[realtime_handoff(billing, way_back=True)]), billing, refunds
+
+
+def transfers(*names):
+    calls = [CallTool(f"transfer_to_{name}", {}, f"c{number}") for number, name in enumerate(names)]
+    return [step for call in calls for step in (call, Say("Yes?"))]
+
+
+async def hand_over(session, times):
+    for _ in range(times):
+        await session.send_message("Go on")
+        await collect(session, "agent_end", 2)
+
+
+@pytest.mark.parametrize(("own", "way_back"), [(False, True), (True, True), (True, False)])
+async def test_need_30_the_way_back_is_there_again_after_another_handoff(own, way_back, autojump_clock):
+    desk, billing, refunds = chain(own=own, way_back=way_back)
+    names = ["billing", "refunds", "billing", "refunds", "billing", "desk", "billing"]
+    async with talk(ScriptEngine(transfers(*names)), agent=desk) as (session, server):
+        await hand_over(session, 2)
+        assert session.current_agent is refunds
+        assert tools_of(updates(server)[-1]) == ["transfer_to_billing"]
+        for _ in range(2):
+            await hand_over(session, 1)
+            assert session.current_agent is billing
+            assert tools_of(updates(server)[-1]) == ["transfer_to_refunds", "transfer_to_desk"]
+            if len(outputs(server)) == 3:
+                await hand_over(session, 1)
+        await hand_over(session, 1)
+        assert session.current_agent is desk
+        assert tools_of(updates(server)[-1]) == ["transfer_to_billing"]
+        await hand_over(session, 1)
+        assert tools_of(updates(server)[-1]) == ["transfer_to_refunds", "transfer_to_desk"]
+        await session.update_agent(refunds)
+        assert session._hub.path == ()
+
+
+async def test_need_30_who_goes_back_with_a_way_back_gives_one(autojump_clock):
+    desk, billing, refunds = chain()
+    refunds.handoffs.append(realtime_handoff(billing, "back", way_back=True))
+    calls = [CallTool("transfer_to_billing", {}, "c1"), Say("1"), CallTool("transfer_to_refunds", {}, "c2"), Say("2")]
+    billing.handoffs.clear()
+    billing.handoffs.append(realtime_handoff(refunds, "refund", way_back=False))
+    calls[2] = CallTool("refund", {}, "c2")
+    async with talk(ScriptEngine([*calls, CallTool("back", {}, "c3"), Say("3")]), agent=desk) as (session, server):
+        await hand_over(session, 3)
+        assert session.current_agent is billing
+        assert tools_of(updates(server)[-1]) == ["refund", "transfer_to_desk", "transfer_to_refunds"]
+
+
+async def test_need_30_who_hands_over_to_itself_keeps_its_way_back(autojump_clock):
+    desk, billing, _ = chain()
+    billing.handoffs.append(realtime_handoff(billing, "again", way_back=True))
+    engine = ScriptEngine([BILLING, Say("1"), CallTool("again", {}, "c2"), Say("2")])
+    async with talk(engine, agent=desk) as (session, _):
+        await hand_over(session, 2)
+        assert session._hub.more_handoffs[0].tool_name == "transfer_to_desk"
+        assert [step.agent for step in session._hub.path] == [desk]
+
+
+async def test_need_30_the_way_back_of_the_one_before_outlives_the_process(autojump_clock):
+    desk, billing, refunds = chain()
+    async with talk(ScriptEngine(transfers("billing", "refunds")), agent=desk) as (session, _):
+        await hand_over(session, 2)
+        assert session.current_agent is refunds
+        snapshot = session.snapshot()
+    engine = ScriptEngine(transfers("billing"))
+    async with talk(engine, agent=desk, run={"resume": snapshot}) as (session, server):
+        await hand_over(session, 1)
+        assert session.current_agent is billing
+        assert tools_of(updates(server)[-1]) == ["transfer_to_refunds", "transfer_to_desk"]
+        snapshot = session.snapshot()
+    for step in snapshot["path"]:
+        step["agent"] = "gone"
+    async with talk(agent=desk, run={"resume": snapshot}) as (session, server):
+        assert tools_of(updates(server)[-1]) == ["transfer_to_refunds", "transfer_to_desk"]
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_need_30_the_next_agent_knows_what_the_filter_leaves(asynchronous, autojump_clock):
     seen = []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from trio_realtime.agent import RealtimeAgent
     from trio_realtime.handoffs import Handoff
+    from trio_realtime.session_tasks.handoff_path import PathStep
 
 __all__ = [
     "agent_settings",
@@ -135,7 +136,11 @@ def _with_more(
 
 
 async def apply_agent(
-    hub: SessionHub, agent: RealtimeAgent[Any], *, handoffs: Sequence[Handoff] = ()
+    hub: SessionHub,
+    agent: RealtimeAgent[Any],
+    *,
+    handoffs: Sequence[Handoff] = (),
+    path: Sequence[PathStep] = (),
 ) -> RealtimeAgent[Any]:
     """Make ``agent`` the current one, once the server has confirmed its settings. Nothing changes otherwise.
 
@@ -143,6 +148,7 @@ async def apply_agent(
         hub: the session.
         agent: the agent.
         handoffs: what it can hand over to beside its own; one that it has already is left out.
+        path: the way on which the conversation comes to it.
 
     Returns:
         the agent that was current before.
@@ -160,7 +166,7 @@ async def apply_agent(
         why = needs_fresh_connection(hub, settings)
         if why is None or not await _change_connection(hub, settings, why):
             await _configure(hub, settings)
-        before, hub.agent, hub.tools, hub.more_handoffs = hub.agent, agent, tools, more
+        before, hub.agent, hub.tools, hub.more_handoffs, hub.path = hub.agent, agent, tools, more, path
         hub.tool_runner.scopes.happened("handoff")
         hub.follow_audio_format()
         return before

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from trio_realtime.agent import RealtimeAgent
 from trio_realtime.errors import ConfigRejected, ModelBehaviorError, RealtimeTimeoutError, SessionClosed, UserError
 from trio_realtime.events import RealtimeHandoffEvent
-from trio_realtime.handoffs import Handoff, realtime_handoff
+from trio_realtime.handoffs import Handoff
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.session_tasks.configure import apply_agent
 from trio_realtime.session_tasks.handoff_history import choose_history
+from trio_realtime.session_tasks.handoff_path import next_steps
 
 if TYPE_CHECKING:
     from trio_realtime.session_tasks.hub import SessionHub
@@ -24,10 +25,10 @@ async def run_handoff(hub: SessionHub, call: RealtimeModelToolCallEvent, handoff
     from trio_realtime.session_tasks.tool_runner import Answer
 
     try:
-        target = await handoff.on_invoke_handoff(hub.wrapper, call.arguments)
+        target = _checked(await handoff.on_invoke_handoff(hub.wrapper, call.arguments), handoff)
         choice = await choose_history(hub, handoff)
-        back = (realtime_handoff(hub.agent),) if handoff.way_back else ()
-        from_agent = await apply_agent(hub, _checked(target, handoff), handoffs=back)
+        ways_back, path = next_steps(hub, target, way_back=handoff.way_back)
+        from_agent = await apply_agent(hub, target, handoffs=ways_back, path=path)
         await choice.apply()
     except Exception as error:
         if isinstance(error, SessionClosed) and hub.status in {"closed", "ending"}:

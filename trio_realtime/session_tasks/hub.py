@@ -5,7 +5,7 @@ Everything here is synchronous unless it says otherwise, so that between two che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import trio
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from trio_realtime.session_tasks.approvals import Approvals
     from trio_realtime.session_tasks.ending import Ending
     from trio_realtime.session_tasks.guardrail_runner import GuardrailRunner
+    from trio_realtime.session_tasks.handoff_path import PathStep
     from trio_realtime.session_tasks.saving import SessionKeeper
     from trio_realtime.session_tasks.supervisor import Supervisor
     from trio_realtime.session_tasks.tool_runner import ToolRunner
@@ -146,6 +147,7 @@ class SessionHub:
         self.limit: str | None = None
         self.resumed: SessionSnapshot | None = None
         self.more_handoffs: tuple[Handoff, ...] = ()
+        self.path: Sequence[PathStep] = ()
         self.replayed: frozenset[str] = frozenset()
         self.stands_for: Mapping[str, str] = {}
         self.began: float | None = None

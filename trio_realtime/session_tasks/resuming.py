@@ -9,6 +9,7 @@ that had not ended, what was heard stays, and it is asked for again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,8 @@ from trio_realtime.items import AssistantMessageItem, RealtimeItem, RealtimeTool
 from trio_realtime.model_events import RealtimeModelToolCallEvent
 from trio_realtime.model_inputs import RealtimeModelSendToolOutput
 from trio_realtime.session_tasks.editing import create_items
-from trio_realtime.snapshot import OpenCall, SessionSnapshot, StandingDecision
+from trio_realtime.session_tasks.handoff_path import PathStep
+from trio_realtime.snapshot import AgentStep, OpenCall, SessionSnapshot, StandingDecision
 from trio_realtime.usage import Usage
 
 if TYPE_CHECKING:
@@ -57,11 +59,16 @@ def snapshot_of(hub: SessionHub) -> SessionSnapshot:
         decisions=tuple(
             StandingDecision(tool=tool, approved=approved, message=message) for tool, approved, message in approvals
         ),
-        ways_back=tuple(handoff.agent_name for handoff in hub.more_handoffs),
+        ways_back=_names(hub.more_handoffs),
+        path=tuple(AgentStep(agent=step.agent.name, ways_back=_names(step.ways_back)) for step in hub.path),
         slots=hub.slots.items,
         usage=usage,
         seconds=hub.seconds(),
     )
+
+
+def _names(handoffs: Sequence[Handoff]) -> tuple[str, ...]:
+    return tuple(handoff.agent_name for handoff in handoffs)
 
 
 def _unfinished(hub: SessionHub) -> list[Response]:
@@ -169,6 +176,10 @@ def restore(hub: SessionHub, snapshot: SessionSnapshot) -> None:
     start = hub.agent
     hub.agent = find_agent(start, snapshot.agent)
     hub.more_handoffs = tuple(realtime_handoff(find_agent(start, name)) for name in snapshot.ways_back)
+    for step in snapshot.path:
+        with suppress(UserError):  # it was not come to by a handoff that can be found: nobody hands back to it
+            ways = tuple(realtime_handoff(find_agent(start, name)) for name in step.ways_back)
+            hub.path = (*hub.path, PathStep(find_agent(start, step.agent), ways))
     hub.slots.restore(snapshot.slots)
     hub.resumed = snapshot
     hub.wrapper.usage.add(snapshot.usage)
