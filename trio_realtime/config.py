@@ -403,6 +403,8 @@ class RealtimeGuardrailsSettings:
             as one that raised (None: as long as its check takes; the caller rather waits than hears the unchecked).
         recovery: what follows a trip: text is spoken as it is, a :class:`RealtimeGuardrailRecovery` has text or
             instructions or is silent; None sends the model a message that names the guardrail (the reference's way).
+            It comes before every answer that waits, and not at all if another answer has begun, or was asked for at the
+            service, before the guardrail tripped.
         timeout: seconds that one guardrail may take before it counts as one that raised (10: a check by another
             model fits in; the end of a turn waits for its last check).
     """

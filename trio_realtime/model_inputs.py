@@ -38,11 +38,14 @@ class RealtimeModelRawClientMessage:
         type: its type, for example ``"response.create"``.
         other_data: its other fields.
         automatic: of a ``response.create``: one that waits already will do as well, as with messages and tool outputs.
+        instead_of: of a ``response.create``: the id of a response that was stopped, whose place the new one takes. It
+            goes before what waits, and not at all if another response has begun or was asked for since.
     """
 
     type: str
     other_data: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     automatic: bool = False
+    instead_of: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -89,10 +92,12 @@ class RealtimeModelSendUserInput:
     Attributes:
         user_input: the message.
         item_id: the id that the item shall have; None lets the connection choose one.
+        instead_of: as of a :class:`RealtimeModelRawClientMessage`; if it comes too late, nothing is sent.
     """
 
     user_input: RealtimeModelUserInput
     item_id: str | None = None
+    instead_of: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -646,3 +646,66 @@ class RaceMachine(RuleBasedStateMachine):
 
 RaceMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
 TestRaces = RaceMachine.TestCase
+
+
+def instead(event_id, response_id="r1", *, manual=True):
+    return ResponseRequest(event_id=event_id, manual=manual, instead_of=response_id)
+
+
+def test_what_takes_the_place_of_a_stopped_response_goes_first(sequencer):
+    created(sequencer, "r1")
+    assert sequencer.request(manual("a"), 0) == []
+    assert sequencer.request(auto("b"), 0) == []
+    assert sequencer.request(instead("c"), 0) == []
+    assert sequencer.done("r1", 1) == [SendRequest(instead("c"))]
+    assert sequencer.begin("c", 1) == instead("c")
+    created(sequencer, "r2", "c")
+    assert sequencer.done("r2", 2) == [SendRequest(manual("a"))]
+
+
+def test_it_goes_before_one_that_is_about_to_be_sent(sequencer):
+    created(sequencer, "r1")
+    sequencer.request(manual("a"), 0)
+    assert sequencer.done("r1", 1) == [SendRequest(manual("a"))]
+    assert sequencer.request(instead("c"), 1) == [SendRequest(instead("c"))]
+    assert sequencer.begin("a", 1) is None
+    assert sequencer.begin("c", 1) == instead("c")
+    created(sequencer, "r2", "c")
+    assert sequencer.done("r2", 2) == [SendRequest(manual("a"))]
+    assert sequencer.begin("a", 2) == manual("a")
+
+
+def test_an_automatic_one_answers_what_is_automatic(sequencer):
+    created(sequencer, "r1")
+    sequencer.request(manual("a"), 0)
+    sequencer.request(auto("b"), 0)
+    one = instead("c", manual=False)
+    sequencer.request(one, 0)
+    assert sequencer.done("r1", 1) == [SendRequest(one)]
+    sequencer.begin("c", 1)
+    created(sequencer, "r2", "c")
+    assert sequencer.done("r2", 2) == [SendRequest(manual("a"))]
+    sequencer.begin("a", 2)
+    created(sequencer, "r3", "a")
+    assert sequencer.done("r3", 3) == []
+
+
+def test_it_is_left_out_when_another_has_begun_or_was_asked_for(sequencer):
+    created(sequencer, "r1")
+    sequencer.request(manual("a"), 0)
+    sequencer.done("r1", 1)
+    sequencer.begin("a", 1)
+    assert sequencer.comes_too_late("r1")
+    assert sequencer.request(instead("c"), 1) == []
+    created(sequencer, "r2", "a")
+    assert sequencer.request(instead("d"), 1) == []
+    assert sequencer.done("r2", 2) == []
+    assert not sequencer.comes_too_late(None)
+
+
+def test_a_request_that_lost_the_race_waits_behind_it(sequencer):
+    sent(sequencer, manual("a"))
+    created(sequencer, "r1")  # turn detection was faster
+    assert sequencer.request(instead("c"), 0) == []
+    sequencer.refused_active("a", "r1", 0)
+    assert sequencer.done("r1", 1) == [SendRequest(instead("c"))]

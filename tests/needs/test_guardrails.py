@@ -17,7 +17,7 @@ from trio_realtime import (
     RealtimeRunner,
     RealtimeTimeoutError,
 )
-from trio_realtime.server import Say, ScriptEngine
+from trio_realtime.server import Delay, Pause, Say, ScriptEngine
 
 BAD = "swordfish"
 
@@ -327,3 +327,55 @@ async def test_need_12_words_that_come_only_at_their_end_have_a_longest_hold_too
         await trio.sleep(0.4)
         assert len(listener.frames) == 1
         nursery.cancel_scope.cancel()
+
+
+ELSE = "Let us talk of something else."
+
+
+def spoken(session):
+    items = [item for item in session.history if getattr(item, "role", "") == "assistant"]
+    return [item.content[0].transcript for item in items]
+
+
+def creates(server):
+    return [event.get("response", {}) for event in server.received if event["type"] == "response.create"]
+
+
+@pytest.mark.parametrize("recovery", [ELSE, None])
+@pytest.mark.parametrize("asked", ["message", "turn"])
+async def test_need_12_a_recovery_comes_before_answers_that_wait(recovery, asked, autojump_clock):
+    engine = ScriptEngine([[Say(f"It is {BAD}."), Pause(5)], Say(ELSE), Say("It is noon."), Say("Never.")])
+    config = {"guardrails_settings": {"debounce_text_length": 5, "recovery": recovery}}
+    agent = make_agent(output_guardrails=[no_bad(1)])
+    async with talk(engine, agent=agent, config=config) as (session, server):
+        await session.send_message("Password?")
+        await collect(session, "agent_start")
+        if asked == "turn":
+            async with session.respond("What time is it?") as turn:
+                await collect(session, "guardrail_tripped")
+                assert await turn.text() == "It is noon."
+        else:
+            await session.send_message("What time is it?")
+            await collect(session, "guardrail_tripped")
+            await trio.sleep(20)
+        together = asked == "message" and recovery is None  # one response answers both messages
+        assert spoken(session)[-1 if together else -2 :] == ([ELSE] if together else [ELSE, "It is noon."])
+        assert len(creates(server)) == (2 if together else 3)
+        if recovery:
+            assert creates(server)[1]["instructions"].endswith(recovery)
+
+
+@pytest.mark.parametrize("recovery", [ELSE, None])
+async def test_need_12_a_recovery_is_left_out_when_the_next_answer_was_asked_for(recovery, autojump_clock):
+    engine = ScriptEngine([Say(f"It is {BAD}."), Say("It is noon."), Say("Never.")])
+    config = {"guardrails_settings": {"recovery": recovery}}
+    faults = [Delay(event="response.created", seconds=4, skip=1)]
+    agent = make_agent(output_guardrails=[no_bad(2)])
+    async with talk(engine, agent=agent, config=config, faults=faults) as (session, server):
+        await session.send_message("Password?")
+        await collect(session, "agent_start")
+        await session.send_message("What time is it?")
+        await collect(session, "guardrail_tripped")
+        await trio.sleep(20)
+        assert len(creates(server)) == 2
+        assert count(server, "conversation.item.create") == 2

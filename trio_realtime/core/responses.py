@@ -50,6 +50,8 @@ class ResponseRequest:
         parameters: what the application wants, which is not looked at here.
         items: what is to be added to the conversation right before the request is sent for the first time.
         origin: what it was made from, if somebody follows what becomes of just this one.
+        instead_of: a response that was stopped, and whose place it takes: it goes before what waits, and not at all if
+            another response has begun or was asked for since.
     """
 
     event_id: str
@@ -58,6 +60,7 @@ class ResponseRequest:
     parameters: Mapping[str, Any] = MappingProxyType({})
     items: Sequence[Mapping[str, Any]] = ()
     origin: object = None
+    instead_of: str | None = None
 
     @property
     def followed(self) -> bool:
@@ -196,6 +199,8 @@ class ResponseSequencer:
         if request.out_of_band:
             self._out_of_band[request.event_id] = entry
             return [SendRequest(request)]
+        if request.instead_of is not None:
+            return self._put_first(entry, now)
         if not request.manual and any(not waiting.request.manual for waiting in self._waiting()):
             return []
         self._queue.append(entry)
@@ -236,6 +241,14 @@ class ResponseSequencer:
         self._take(event_id)
         self._settled.append(event_id)
         return Handled(outstanding.request, self._advance(now))
+
+    def comes_too_late(self, instead_of: str | None) -> bool:
+        """Say whether another response than the one whose place was to be taken has begun or was asked for."""
+        if instead_of is None:
+            return False
+        if self._active is not None:
+            return self._active != instead_of
+        return self._outstanding is not None and self._outstanding.sent
 
     # What the server says
 
@@ -379,12 +392,22 @@ class ResponseSequencer:
         self._outstanding = entry
         return [SendRequest(entry.request)]
 
+    def _put_first(self, entry: _Entry, now: float) -> list[ResponseAction]:
+        if self.comes_too_late(entry.request.instead_of):
+            return []
+        if self._outstanding is not None and not self._outstanding.sent:
+            self._queue.appendleft(self._outstanding)
+            self._outstanding = None
+        self._wait_again(entry, now)
+        return self._advance(now)
+
     def _wait_again(self, entry: _Entry, now: float) -> None:
         """Put a request back in front; automatic ones that wait behind it are answered with it."""
         if not entry.request.manual:
             self._queue = deque(waiting for waiting in self._queue if waiting.request.manual)
         entry.since = now
-        self._queue.appendleft(entry)
+        at_front = self._queue and self._queue[0].request.instead_of is not None
+        self._queue.insert(1 if at_front else 0, entry)
 
     def _block(self, entry: _Entry, active_id: str | None, now: float) -> None:
         """Note which response is in the way; none, if it is over."""

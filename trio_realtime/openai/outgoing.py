@@ -118,7 +118,7 @@ class OutgoingProtocol:
     def _input(self, event: RealtimeModelSendUserInput | RealtimeModelSendToolOutput, now: float) -> Outgoing:
         if isinstance(event, RealtimeModelSendUserInput):
             item = {"id": self._item_id(event.item_id), **_user_message(event.user_input)}
-            return self._item_and_request(item, now)
+            return self._item_and_request(item, now, instead_of=event.instead_of)
         item = {
             "id": self._state.new_id("item"),
             "type": "function_call_output",
@@ -149,10 +149,14 @@ class OutgoingProtocol:
             raise UserError(f"item_id: at most {_ITEM_ID_LENGTH} characters are possible, not {len(wanted)}")
         return wanted or self._state.new_id("item")
 
-    def _item_and_request(self, item: dict[str, Any], now: float, *, respond: bool = True) -> Outgoing:
+    def _item_and_request(
+        self, item: dict[str, Any], now: float, *, respond: bool = True, instead_of: str | None = None
+    ) -> Outgoing:
+        if self._state.responses.comes_too_late(instead_of):
+            return Outgoing()
         frames = [self._create(item)]
         if respond:
-            request = ResponseRequest(event_id=self._state.new_id("event"), manual=False)
+            request = ResponseRequest(event_id=self._state.new_id("event"), manual=False, instead_of=instead_of)
             frames += self._perform(self._state.responses.request(request, now), now)
         return Outgoing(frames)
 
@@ -296,7 +300,7 @@ class OutgoingProtocol:
     def _checked_raw(self, message: RealtimeModelRawClientMessage, data: dict[str, Any], now: float) -> Outgoing:
         match message.type:
             case "response.create":
-                return self._raw_request(data, now, manual=not message.automatic)
+                return self._raw_request(data, now, message)
             case "session.update":
                 return self._update(data.get("event_id") or self._state.new_id("event"), data["session"])
             case "response.cancel" if data.get("response_id"):
@@ -311,7 +315,7 @@ class OutgoingProtocol:
             return Outgoing(self._cancel(message.other_data["response_id"]))
         return Outgoing(self._begin(message.other_data["event_id"], now))
 
-    def _raw_request(self, data: dict[str, Any], now: float, *, manual: bool) -> Outgoing:
+    def _raw_request(self, data: dict[str, Any], now: float, message: RealtimeModelRawClientMessage) -> Outgoing:
         response: Mapping[str, Any] = data.get("response") or _NOTHING
         metadata: Mapping[str, Any] = response.get("metadata") or _NOTHING
         _check_metadata(metadata)
@@ -321,8 +325,9 @@ class OutgoingProtocol:
         self._encode(data)  # a fault must show before anything has changed
         request = ResponseRequest(
             event_id=event_id,
-            manual=manual,
+            manual=not message.automatic,
             out_of_band=response.get("conversation") == "none",
+            instead_of=message.instead_of,
             parameters={name: value for name, value in data.items() if name not in {"type", "event_id"}},
         )
         return Outgoing(self._perform(self._state.responses.request(request, now), now))

@@ -273,4 +273,4 @@ class GuardrailRunner:
         if (response.active or not newer) and not self._recovered:
             self._recovered = True
             names = ", ".join(result.guardrail.get_name() for result in results)
-            recover(hub, f"Output guardrail triggered: {names}")
+            recover(hub, f"Output guardrail triggered: {names}", response.response_id)
