@@ -529,7 +529,9 @@ class RealtimeRunConfig:
         limits: see there.
         timeouts: see there.
         max_history_items: items that the local history keeps; the oldest go (None: all, since text is small; a call of
-            many hours may want a bound). The service's own context is bounded by ``truncation`` in the model settings.
+            many hours may want a bound). Nothing is deleted at the service, so the model goes on to know what has gone
+            here: its context is bounded by ``truncation`` in the model settings, and :meth:`delete_item` takes single
+            items out. Only a connection that is made later knows no more than the history does.
         store_audio: keep the audio in the history, as base64 in the ``audio`` of its parts: of the user's speech what
             was committed for it, in the format of the input; of the agent's, in that of the output, what was heard if
             it was interrupted, complete when its part is (False: a minute is 2.9 MB, 3.8 as base64, and most

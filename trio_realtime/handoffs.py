@@ -150,8 +150,9 @@ def realtime_handoff(  # noqa: PLR0917  (the reference's signature)
             what does not fit is a ``ModelBehaviorError``.
         is_enabled: whether the model sees it; or a function of the context and the current agent.
         history_filter: chooses what of the conversation the next agent is to know: gets the history, and gives the
-            items of it that stay, and texts to be added as system messages (a summary); plain or async. Messages that
-            it leaves out are deleted at the service, and from the history; tool calls stay.
+            items of it that stay, and texts to be added as system messages (a summary); plain or async. What it leaves
+            out is deleted at the service, and from the history: messages, and tool calls together with their outputs.
+            Calls that have no output yet stay, that of the handoff among them.
         way_back: give the next agent, as long as this handoff lasts, a handoff to the one that handed over. An agent
             that has handed over itself and gets the conversation back, by whatever handoff, has its own way back again.
 

@@ -216,7 +216,8 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             after: ``"now"``, as :meth:`close`; ``"turn"``, when no response goes on or is asked for (after a lost
-                connection: again), no guardrail looks at anything and no tool runs (at once, if there is nothing);
+                connection: again), by a commit that is under way too, no guardrail looks at anything and no tool runs
+                (at once, if there is nothing);
                 ``"playback"``, when the listener has heard it too, by the playback tracker, else by the clock.
             timeout: seconds after which it ends in any case (30: a goodbye, and a tool before it); None for never.
 
@@ -506,7 +507,9 @@ class RealtimeSession(Generic[TContext]):
         return await self._hub.slots.put(key, text)
 
     async def delete_item(self, item_id: str) -> None:
-        """Take an item out of the conversation. Returns when the server has done it and the history shows it.
+        """Take an item out of the conversation, a tool call together with its output.
+
+        Returns when the server has done it and the history shows it.
 
         A checkpoint. When cancelled, the item may be gone all the same.
 

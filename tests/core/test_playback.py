@@ -347,16 +347,30 @@ class TestMemory:
 
     def test_speech_that_nobody_listens_to(self):
         talk = Talk()
-        for turn in range(1000):
+        for turn in range(3000):
             talk.receive(f"item_{turn}", 100, response=f"resp_{turn}")
             talk.playback.response_ended(f"resp_{turn}")
-        assert len(talk.playback._tracks) <= 64
+        assert len(talk.playback._tracks) <= 1024
 
     def test_parts_that_never_end(self):
         talk = Talk()
-        for turn in range(1000):
+        for turn in range(3000):
             talk.receive(f"item_{turn}", 100)
-        assert len(talk.playback._tracks) <= 64
+        assert len(talk.playback._tracks) <= 1024
+
+    def test_what_is_given_late_is_still_to_be_played_however_many_parts_there_are(self):
+        talk = Talk()
+        for turn in range(200):
+            talk.receive(f"item_{turn}", 100)
+            talk.playback.completed(f"item_{turn}", 0)
+        for turn in range(200):
+            talk.playback.given(f"item_{turn}", 0, 100, 5.0)
+        assert talk.playback.remaining_ms(5.0) == pytest.approx(20_000)
+        for turn in range(200, 300):  # what was given whole makes room for it
+            talk.receive(f"item_{turn}", 100)
+            talk.playback.completed(f"item_{turn}", 0)
+        assert len(talk.playback._tracks) <= 200
+        assert talk.playback.remaining_ms(5.0) == pytest.approx(20_000)
 
     def test_the_gaps_of_a_part_are_forgotten(self):
         talk = Talk()

@@ -106,13 +106,14 @@ async def test_need_35_old_items_can_be_deleted(autojump_clock):
 
 async def test_need_29_the_history_keeps_so_many_items(autojump_clock):
     engine = ScriptEngine([Say(f"Answer {number}.") for number in range(6)])
-    async with talk(engine, config={"max_history_items": 4}) as (session, _):
+    async with talk(engine, config={"max_history_items": 4}) as (session, server):
         for number in range(6):
             await session.send_message(f"Question {number}")
             await collect(session, "agent_end")
             assert len(session.history) <= 4
         spoken = [getattr(item.content[0], "text", None) or item.content[0].transcript for item in session.history]
         assert spoken == ["Question 4", "Answer 4.", "Question 5", "Answer 5."]
+        assert len(server.state.conversation) == 12  # the service's context is bounded by its own truncation
 
 
 def sizes(hub):

@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 import trio
 
+from tests.session_tasks.support import audio, begin, end, scripted
 from tests.talk import collect, count, get_weather, kinds, make_agent, of, outputs, talk
-from trio_realtime import LocalPlaybackTracker, SessionClosed, ToolContext, ToolResult, UserError, function_tool
-from trio_realtime.server import CallTool, Pause, Say, ScriptEngine
+from trio_realtime import (
+    LocalPlaybackTracker,
+    RealtimeRunner,
+    SessionClosed,
+    ToolContext,
+    ToolResult,
+    UserError,
+    function_tool,
+)
+from trio_realtime.server import CallTool, Delay, Pause, Say, ScriptEngine, Turn, Withhold, synthesize
 
 GOODBYE = "Goodbye, and thank you for calling us."  # 38 characters: about 2.4 s
 
@@ -238,3 +247,57 @@ async def test_need_17_a_turn_that_was_not_read_to_its_end_does_not_put_it_off(a
         await session.end("playback")
         assert trio.current_time() - began < 4
         assert turn.outcome == "completed"
+
+
+@pytest.mark.parametrize("gated", [False, True])
+async def test_need_17_a_commit_that_is_on_its_way_is_answered_first(gated, autojump_clock):
+    config = {"gate_input": gated, "model_settings": {"turn_detection": None}}
+    engine = ScriptEngine([Turn(GOODBYE, user="Bye")])
+    faults = [Delay(event="input_audio_buffer.committed", seconds=3)]
+    async with talk(engine, config=config, faults=faults) as (session, server):
+        await session.send_audio(synthesize("Bye then"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.commit_audio)
+            await trio.sleep(1)
+            nursery.start_soon(session.end, "turn")
+            events, _ = await read(session)
+        assert of(events, "transcript")[-1].text == GOODBYE
+        assert count(server, "response.create") == 1
+
+
+async def test_need_17_a_commit_that_nobody_answers_puts_it_off_no_longer_than_its_timeout(autojump_clock):
+    config = {"model_settings": {"turn_detection": None}, "timeouts": {"configure": 100}}
+    faults = [Withhold(event="input_audio_buffer.committed"), Withhold(event="conversation.item.added", times=None)]
+    faults.append(Withhold(event="conversation.item.done", times=None))
+    async with talk(ScriptEngine([Say("x")]), config=config, faults=faults) as (session, _):
+        await session.send_audio(synthesize("Bye then"))
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+
+            async def commit():
+                with pytest.raises(SessionClosed):
+                    await session.commit_audio()
+
+            nursery.start_soon(commit)
+            await trio.sleep(1)
+            await session.end("turn", timeout=5)
+            assert trio.current_time() - began == pytest.approx(6, abs=0.1)
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+async def test_need_17_however_many_items_are_to_be_heard_they_are_heard_first(tracked, autojump_clock):
+    tracker = LocalPlaybackTracker() if tracked else None
+    model = scripted()
+    runner = RealtimeRunner(make_agent(), model=model)
+    async with await runner.run(model_config={"playback_tracker": tracker}) as session:
+        for number in range(150):
+            await model.emit(begin(f"r{number}"), audio(100, f"r{number}", f"i{number}"), end(f"r{number}"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.end, "playback")
+            began = trio.current_time()
+            with trio.fail_after(100):
+                async for event in session:
+                    if tracker is not None and event.type == "audio":
+                        await trio.sleep(0.1)
+                        tracker.on_play_bytes(event.item_id, event.content_index, event.audio.data)
+            assert trio.current_time() - began == pytest.approx(15, abs=0.1)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import attrs
 import pytest
 import trio
 
 from tests.talk import collect, count, make_agent, of, outputs, talk
-from trio_realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner, UserTypeError, realtime_handoff
+from trio_realtime import (
+    OpenAIRealtimeWebSocketModel,
+    RealtimeAgent,
+    RealtimeRunner,
+    ServerError,
+    UserTypeError,
+    realtime_handoff,
+)
 from trio_realtime.items import RealtimeToolCallItem
-from trio_realtime.server import CallTool, LocalServer, Refuse, Say, ScriptEngine
+from trio_realtime.server import CallTool, Delay, LocalServer, Refuse, Say, ScriptEngine
 
 
 def updates(server):
@@ -186,6 +195,65 @@ async def test_need_30_the_next_agent_knows_what_the_filter_leaves(asynchronous,
         assert "1234" not in str(session.history)
         assert count(server, "conversation.item.delete") == 2
         assert outputs(server)[0][0] == "c1"  # the call itself stays, and is answered
+
+
+WEATHER = CallTool("get_weather", {"city": "Oslo"}, "w1")
+
+
+@pytest.mark.parametrize("keeps", ["all", "calls", "messages"])
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_need_30_a_filter_chooses_among_calls_too_and_their_outputs_go_with_them(fresh, keeps, autojump_clock):
+    seen = []
+
+    def pick(history):
+        seen.extend(history)
+        is_call = [isinstance(item, RealtimeToolCallItem) for item in history]
+        wanted = {"all": (True, False), "calls": (True,), "messages": (False,)}[keeps]
+        return [item for item, call in zip(history, is_call, strict=True) if call in wanted]
+
+    billing = RealtimeAgent("Billing", **({"voice": "coral"} if fresh else {}))
+    desk = make_agent(handoffs=[realtime_handoff(billing, history_filter=pick)])
+    script = [[WEATHER, CallTool("get_weather", {"city": "Rome"}, "w2")], Say("Sunny."), BILLING, Say("Yes?")]
+    server, entering = start(ScriptEngine(script, restart=False), desk)
+    async with await entering as session:
+        await session.send_message("Weather?")
+        await collect(session, "agent_end", 2)
+        await session.send_message("Billing, please")
+        await collect(session, "agent_end", 2)
+        assert [item.call_id for item in seen if isinstance(item, RealtimeToolCallItem)] == ["w1", "w2", "c1"]
+        assert [item.output is None for item in seen if isinstance(item, RealtimeToolCallItem)] == [False, False, True]
+        connection = await server.wait_connection(2 if fresh else 1)
+        there = [item.wire for item in connection.state.conversation]
+        calls = [item["call_id"] for item in there if item["type"] == "function_call"]
+        answers = [item["call_id"] for item in there if item["type"] == "function_call_output"]
+        assert calls == answers == (["c1"] if keeps == "messages" else ["w1", "w2", "c1"])
+        messages = [item for item in there if item["type"] == "message"]
+        assert len(messages) == (1 if keeps == "calls" else 4)
+        mine = [item.call_id for item in session.history if isinstance(item, RealtimeToolCallItem)]
+        assert mine == calls
+        assert len(session.history) == len(mine) + len(messages)
+
+
+@pytest.mark.parametrize(("code", "raises"), [("item_delete_invalid_item_id", False), ("server_error", True)])
+async def test_a_call_goes_with_its_output(code, raises, autojump_clock):
+    async with talk(ScriptEngine([WEATHER, Say("Sunny.")])) as (session, server):
+        await session.send_message("Weather?")
+        await collect(session, "agent_end", 2)
+        (call,) = [item for item in session.history if isinstance(item, RealtimeToolCallItem)]
+        server._plan.add(Delay(event="conversation.item.deleted", seconds=1))
+        async with trio.open_nursery() as nursery:
+
+            async def delete():
+                with pytest.raises(ServerError) if raises else nullcontext():
+                    await session.delete_item(call.item_id)
+
+            nursery.start_soon(delete)
+            await trio.sleep(0.5)
+            server._plan.add(Refuse("conversation.item.delete", code=code, message="No."))
+        assert count(server, "conversation.item.delete") == 2
+        assert call not in session.history
+        await session.delete_item(session.history[-1].item_id)
+        assert count(server, "conversation.item.delete") == 3
 
 
 @pytest.mark.parametrize("bad", [lambda history: "all", lambda history: [5], lambda history: 1 / 0])

@@ -105,8 +105,13 @@ def test_audio_is_an_append_and_perhaps_a_commit(talk):
 
 def test_a_tool_output_is_an_item_and_a_request(talk):
     item, create = talk.say(RealtimeModelSendToolOutput(tool_call=CALL, output="sunny"))
-    assert item["item"] == {"id": "item1", "type": "function_call_output", "call_id": "call_1", "output": "sunny"}
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "sunny"}
+    assert item["item"] == {"id": "item_c_out", **output}  # found again by its call
     assert create["type"] == "response.create"
+    nameless = RealtimeModelToolCallEvent(name="f", call_id="call_1", arguments="{}")
+    (item,) = talk.say(RealtimeModelSendToolOutput(tool_call=nameless, output="sunny", start_response=False))
+    assert item["item"] == {"id": item["item"]["id"], **output}
+    assert item["item"]["id"].startswith("item")
 
 
 def test_a_tool_output_without_a_request(talk):

@@ -20,6 +20,7 @@ from trio_realtime.model_inputs import TruncationPoint
 __all__ = ["Heard", "Playback"]
 
 _MOST: Final = 64  # parts that are remembered though nobody plays them
+_MOST_PENDING: Final = 1024  # parts that the application may still be given: more than its buffer holds
 _LENGTHS: Final = 256  # parts that are over whose lengths are remembered: the server may still cut one
 
 
@@ -225,8 +226,17 @@ class Playback:
                 self._drop(key)
 
     def _make_room(self) -> None:
-        if len(self._tracks) >= _MOST:
+        """Forget a part if there are many: one that was given whole, since what is given later is still to be played.
+
+        How long they take to play is known all the same.
+        """
+        if len(self._tracks) < _MOST:
+            return
+        given = (key for key, track in self._tracks.items() if track.complete and track.given_ms >= track.received_ms)
+        oldest = next(given, None)
+        if oldest is None and len(self._tracks) >= _MOST_PENDING:
             oldest = next((key for key, track in self._tracks.items() if track.complete), next(iter(self._tracks)))
+        if oldest is not None:
             self._drop(oldest)
 
     def _drop(self, key: tuple[str, int]) -> None:

@@ -11,6 +11,7 @@ import attrs
 import pybase64
 
 from trio_realtime._structure import NOT_GIVEN
+from trio_realtime.core.replay import output_item_id
 from trio_realtime.core.responses import ResponseAction, ResponseRequest, SendRequest
 from trio_realtime.core.unsettled import Unsettled
 from trio_realtime.dialect import Dialect
@@ -119,10 +120,11 @@ class OutgoingProtocol:
         if isinstance(event, RealtimeModelSendUserInput):
             item = {"id": self._item_id(event.item_id), **_user_message(event.user_input)}
             return self._item_and_request(item, now, instead_of=event.instead_of)
+        call = event.tool_call
         item = {
-            "id": self._state.new_id("item"),
+            "id": output_item_id(call.id) if call.id else self._state.new_id("item"),  # found again by its call
             "type": "function_call_output",
-            "call_id": event.tool_call.call_id,
+            "call_id": call.call_id,
             "output": event.output,
         }
         return self._item_and_request(item, now, respond=event.start_response)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from trio_realtime.errors import AgentsException, RealtimeTimeoutError, UserError
+from trio_realtime.core.replay import output_item_id
+from trio_realtime.errors import AgentsException, RealtimeTimeoutError, ServerError, UserError
 from trio_realtime.ids import new_id
 from trio_realtime.items import RealtimeToolCallItem
 from trio_realtime.model_inputs import (
@@ -31,6 +32,8 @@ __all__ = [
     "replace_message",
     "send_and_commit",
 ]
+
+_NO_ITEM = "item_delete_invalid_item_id"
 
 
 def raw_input(type: str, **fields: Any) -> RealtimeModelSendRawMessage:
@@ -83,6 +86,16 @@ async def commit_audio(hub: SessionHub, *, respond: bool) -> None:
         ServerError: the server refused, because there is too little audio; no response is asked for.
         RealtimeTimeoutError, SessionClosed: as for :func:`create_message`.
     """
+    hub.committing += 1
+    try:
+        await _commit(hub, respond=respond)
+        if respond and not hub.input_gate.on:
+            await hub.outbox.send_and_wait(raw_input("response.create"))
+    finally:
+        hub.committing -= 1
+
+
+async def _commit(hub: SessionHub, *, respond: bool) -> None:
     event_id = new_id("event")
     waiter = hub.item_answers.expect("commit", "", event_id)
     gate, commit = hub.input_gate, raw_input("input_audio_buffer.commit", event_id=event_id)
@@ -96,8 +109,6 @@ async def commit_audio(hub: SessionHub, *, respond: bool) -> None:
         else:
             gate.uncommit(event_id)
         raise
-    if respond and not hub.input_gate.on:
-        await hub.outbox.send_and_wait(raw_input("response.create"))
 
 
 async def send_and_commit(hub: SessionHub, audio: bytes) -> None:
@@ -120,7 +131,18 @@ async def send_and_commit(hub: SessionHub, audio: bytes) -> None:
 
 
 async def delete_item(hub: SessionHub, item_id: str) -> None:
-    """Take an item out. Raises as :func:`create_message`."""
+    """Take an item out, a call together with its output. Raises as :func:`create_message`."""
+    item = hub.conversation.get(item_id)
+    await _delete(hub, item_id)
+    if isinstance(item, RealtimeToolCallItem) and item.output is not None:
+        try:
+            await _delete(hub, output_item_id(item_id))
+        except ServerError as error:
+            if error.code != _NO_ITEM:  # it was made under a name of its own
+                raise
+
+
+async def _delete(hub: SessionHub, item_id: str) -> None:
     event_id = new_id("event")
     waiter = hub.item_answers.expect("delete", item_id, event_id)
     await _send_and_wait(hub, [raw_input("conversation.item.delete", event_id=event_id, item_id=item_id)], [waiter])

@@ -68,6 +68,7 @@ class Ending:
             or hub.supervisor.replayer.asks_again
             or hub.guardrails.checking
             or hub.input_gate.screening
+            or hub.committing > 0
             or not waiting.issuperset(hub.ledger.open_calls())
             or not hub.outbox.is_idle()
         )

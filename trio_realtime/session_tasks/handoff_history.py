@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from trio_realtime._awaitable import maybe_await
 from trio_realtime.errors import AgentsException, UserTypeError
-from trio_realtime.items import RealtimeToolCallItem
+from trio_realtime.items import RealtimeItem, RealtimeToolCallItem
 from trio_realtime.session_tasks.editing import create_message, delete_item
 
 if TYPE_CHECKING:
@@ -62,5 +62,10 @@ async def choose_history(hub: SessionHub, handoff: Handoff) -> HistoryChoice:
             kept.add(entry.item_id)
         else:
             raise UserTypeError("history_filter must give items of the history, and texts")
-    gone = [i.item_id for i in history if i.item_id not in kept and not isinstance(i, RealtimeToolCallItem)]
+    gone = [item.item_id for item in history if item.item_id not in kept and not _is_open(item)]
     return HistoryChoice(hub, gone, told)
+
+
+def _is_open(item: RealtimeItem) -> bool:
+    """Say whether an item is a call without an output, which is still to come: that of the handoff is one."""
+    return isinstance(item, RealtimeToolCallItem) and item.output is None

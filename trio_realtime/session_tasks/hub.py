@@ -153,6 +153,7 @@ class SessionHub:
         self.began: float | None = None
         self._tokens_before: int = 0
         self.blocked: Overflow | None = None
+        self.committing: int = 0  # commits whose items, or requests for an answer, are not there yet
         self.events_published: int = 0
         self._aside: dict[tuple[str, int], GrowingText] = {}
         self._tokens_before = self.tokens_used()
