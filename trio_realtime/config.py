@@ -523,15 +523,15 @@ class RealtimeRunConfig:
         input_guardrails, gate_input: with ``gate_input`` these guardrails look at the user's words, and only what
             passes is answered: turn detection makes no response, and the final transcript is waited for; what trips is
             taken out of the conversation, and ``recovery`` is said if there is one. Whatever else asks for a response
-            (tool outputs, handoffs, recoveries) waits for it, but for raw messages of the application. It adds the time
-            of the transcript and of the guardrails to each answer, as ``statistics().input_checks`` tells (False: no
-            answer waits).
+            (tool outputs, handoffs, recoveries) waits for it; a response that was on its way to be asked for by then is
+            cancelled and asked for again. It adds the time of the transcript and of the guardrails to each answer, as
+            ``statistics().input_checks`` tells (False: no answer waits).
         limits: see there.
         timeouts: see there.
         max_history_items: items that the local history keeps; the oldest go (None: all, since text is small; a call of
             many hours may want a bound). Nothing is deleted at the service, so the model goes on to know what has gone
-            here: its context is bounded by ``truncation`` in the model settings, and :meth:`delete_item` takes single
-            items out. Only a connection that is made later knows no more than the history does.
+            here: its context is bounded by ``truncation`` in the model settings, and ``session.delete_item()`` takes
+            single items out. Only a connection that is made later knows no more than the history does.
         store_audio: keep the audio in the history, as base64 in the ``audio`` of its parts: of the user's speech what
             was committed for it, in the format of the input; of the agent's, in that of the output, what was heard if
             it was interrupted, complete when its part is (False: a minute is 2.9 MB, 3.8 as base64, and most

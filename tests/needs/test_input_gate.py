@@ -19,6 +19,7 @@ from trio_realtime import (
     UserError,
     function_tool,
 )
+from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 from trio_realtime.server import (
     CallTool,
     Delay,
@@ -545,3 +546,40 @@ async def test_need_31_after_a_lost_connection_nothing_is_asked_again_before_the
         await collect(session, "agent_end")
         await trio.sleep(1)
         assert second.received_types()[-2:] == ["conversation.item.delete", "response.create"]
+
+
+@pytest.mark.parametrize("words", ["And a crow?", "A bomb"])
+@pytest.mark.parametrize("asked", ["message", "turn", "raw"])
+async def test_need_31_what_was_asked_for_too_early_is_asked_for_again(asked, words, autojump_clock):
+    engine = ScriptEngine([Turn("Unscreened.", user=words), Say("It is a bird."), Say("Never.")])
+    faults = [Delay(event="input_audio_buffer.committed", seconds=1)]  # the client does not know of the item yet
+    async with talk(engine, config=gated(screen(4)), faults=faults) as (session, server):
+        await session.send_audio(SPOKEN)
+        await trio.sleep(0.5)
+        if asked == "turn":
+            async with session.respond() as turn:
+                assert await turn.text() == "It is a bird."
+            assert turn.outcome == "completed"
+        elif asked == "message":
+            await session.send_message("well?")
+        else:
+            await session.model.send_event(
+                RealtimeModelSendRawMessage(message=RealtimeModelRawClientMessage(type="response.create"))
+            )
+        await trio.sleep(20)
+        events = await collect(session, "agent_end", 2)
+        first, last = (event.response_id for event in of(events, "agent_start"))
+        assert {event.response_id for event in of(events, "audio")} == {last}
+        sent = [
+            event for event in server.received if event["type"].startswith(("response", "conversation.item.delete"))
+        ]
+        assert [event["type"] for event in sent[:2]] == ["response.create", "response.cancel"]
+        assert sent[1]["response_id"] == first
+        creates = [index for index, event in enumerate(sent) if event["type"] == "response.create"]
+        spoken = of(events, "user_speech_started")[0].item_id
+        deleted = [index for index, event in enumerate(sent) if event.get("item_id") == spoken]
+        assert len(deleted) == (words == "A bomb")
+        assert all(index < creates[1] for index in deleted)
+        assert len(creates) == (2 if asked == "message" or words == "A bomb" else 3)
+        assert "Unscreened" not in str(session.history)
+        assert "Unscreened" not in str([item.wire for item in server.state.conversation])

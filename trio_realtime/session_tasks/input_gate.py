@@ -26,6 +26,7 @@ from trio_realtime.guardrails import GuardrailFunctionOutput, InputGuardrail, In
 from trio_realtime.model_inputs import (
     RealtimeModelRawClientMessage,
     RealtimeModelSendEvent,
+    RealtimeModelSendInterrupt,
     RealtimeModelSendRawMessage,
     RealtimeModelSendUserInput,
 )
@@ -35,7 +36,9 @@ from trio_realtime.session_tasks.tool_scopes import called_by
 
 if TYPE_CHECKING:
     from trio_realtime.config import RealtimeRunConfig
+    from trio_realtime.model_events import RealtimeModelTurnStartedEvent
     from trio_realtime.session_tasks.hub import SessionHub
+    from trio_realtime.session_tasks.responses import Response
 
 __all__ = ["InputGate", "gated_settings"]
 
@@ -178,6 +181,24 @@ class InputGate:
             self._own[request_id] = None
             if len(self._own) > _OWN:
                 del self._own[next(iter(self._own))]
+
+    def begun(self, event: RealtimeModelTurnStartedEvent, response: Response) -> None:
+        """A response has begun: one that was asked for too early, so that it knows unscreened words, is stopped.
+
+        Nobody hears it. It is asked for again when they have been looked at; for the application it is the same turn.
+        """
+        hub = self._hub
+        named = hub.connection.names_requests and event.default_conversation and not response.silenced
+        if not (self._unjudged and named) or event.request_id in self._own:
+            return
+        unfinished = hub.connection.unfinished().responses
+        for again in [left.again for left in unfinished if left.response_id == event.response_id]:
+            response.silenced = response.cut = response.asked_again = True
+            stop = RealtimeModelSendInterrupt(
+                response_id=event.response_id, force_response_cancel=True, cancel_response_only=True
+            )
+            hub.outbox.send_first(stop)
+            self.ask(again)
 
     def forget(self, request_id: str) -> None:
         """Nobody wants the response any more that has waited here."""

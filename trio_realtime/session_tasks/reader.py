@@ -199,6 +199,8 @@ class ModelEventHandler:
         )
         if hub.turns.was_left(event):
             hub.silence_from_the_start(response)
+        if hub.input_gate.on:
+            hub.input_gate.begun(event, response)
         start = RealtimeAgentStartEvent(
             info=hub.info, agent=hub.agent, response_id=event.response_id, received_at=event.received_at
         )
