@@ -122,9 +122,12 @@ class RealtimeConnection(ABC):
             RealtimeConnectionError: the connection has ended.
         """
 
-    def send_nowait(self, event: RealtimeModelSendEvent) -> bool:
-        """Send ``event`` at once if that can be done without waiting; says whether it was. Raises nothing."""
-        del event
+    def send_audio_nowait(self, audio: bytes) -> bool:
+        """Append audio to the input buffer at once if that can be done without waiting; says whether it was.
+
+        Raises nothing. What it does not send comes by :meth:`send_event`.
+        """
+        del audio
         return False
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:

@@ -351,14 +351,17 @@ class RealtimeSession(Generic[TContext]):
             UserTypeError: ``audio`` is not bytes.
             SessionClosed: the session has ended.
         """
-        given: Any = audio
-        if not isinstance(given, (bytes, bytearray, memoryview)):
-            raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
-        _require_entered(self._hub)
+        hub, given = self._hub, cast("Any", audio)
+        if type(given) is not bytes:
+            if not isinstance(given, (bytes, bytearray, memoryview)):
+                raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
+            audio = bytes(given)
+        if hub.status != "connected":
+            _require_entered(hub)
         if commit:
-            await send_and_commit(self._hub, bytes(audio))
+            await send_and_commit(hub, audio)
         else:
-            await self._hub.outbox.send_audio(bytes(audio))
+            await hub.outbox.send_audio(audio)
 
     async def commit_audio(self, *, respond: bool = True) -> None:
         """Make a user item of the input buffer, for turns without turn detection. Returns when it is made.

@@ -24,7 +24,7 @@ from trio_realtime.model_events import (
     RealtimeModelExceptionEvent,
     RealtimeModelSessionUpdatedEvent,
 )
-from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
+from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.transport.base import Wire, WireStatistics
 
@@ -53,6 +53,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         self._left: Unfinished | None = None
         self._wire = wire
         self._protocol = protocol
+        self._append = protocol.append
         self._events: deque[RealtimeModelEvent] = deque()
         self._caused: list[RealtimeModelEvent] = []
         self._ending: Exception | None = None
@@ -119,12 +120,12 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         else:
             await trio.lowlevel.cancel_shielded_checkpoint()
 
-    def send_nowait(self, event: RealtimeModelSendEvent) -> bool:
-        """See :meth:`RealtimeConnection.send_nowait`; only audio can be: nothing else follows from it."""
-        if not isinstance(event, RealtimeModelSendAudio) or event.commit or not self._wire.can_send_nowait():
+    def send_audio_nowait(self, audio: bytes) -> bool:
+        """See :meth:`RealtimeConnection.send_audio_nowait`."""
+        if not self._wire.can_send_nowait():
             return False
-        for frame in self._protocol.send(event, 0.0).frames:
-            self._wire.send_nowait(frame)
+        if audio:
+            self._wire.send_nowait(self._append(audio))
         return True
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:

@@ -130,10 +130,8 @@ class OutgoingProtocol:
         return self._item_and_request(item, now, respond=event.start_response)
 
     def _audio(self, event: RealtimeModelSendAudio) -> Outgoing:
-        frames: list[Frame] = [self._append(event.audio)] if event.audio else []
+        frames: list[Frame] = [self.append(event.audio)] if event.audio else []
         unsettled = self._state.unsettled
-        if unsettled is not None:
-            unsettled.audio(event.audio)
         if event.commit:
             event_id = event.event_id or self._state.new_id("event")
             frames.append(self._encode(InputAudioBufferCommit(event_id=event_id).to_wire()))
@@ -141,7 +139,11 @@ class OutgoingProtocol:
                 unsettled.commit(event_id)
         return Outgoing(frames)
 
-    def _append(self, audio: bytes) -> Frame:
+    def append(self, audio: bytes) -> Frame:
+        """Give the frame that appends audio, which is not empty, to the input buffer."""
+        unsettled = self._state.unsettled
+        if unsettled is not None:
+            unsettled.audio(audio)
         if self._dialect is None:
             return encode_append(audio)
         return self._encode(InputAudioBufferAppend(audio=audio).to_wire())

@@ -5,7 +5,7 @@ It owns no clock either: every method takes the time, in seconds, on the clock o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -43,6 +43,10 @@ class OpenAIProtocol:
         raw: also give every server event as it came, before what it means.
         restorable: keep what was sent until the server has settled it, for :meth:`unfinished`.
         new_id: makes ids of events and items.
+
+    Attributes:
+        append: gives the frame that appends audio to the input buffer, of any that is not empty; what :meth:`send` does
+            for a piece of audio, for less.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class OpenAIProtocol:
         )
         self._incoming = Incoming(self._state)
         self._outgoing = OutgoingProtocol(self._state, model=model, attached=attached, dialect=dialect)
+        self.append: Callable[[bytes], str | bytes] = self._outgoing.append
         self._dialect = dialect
         self._raw = raw
 

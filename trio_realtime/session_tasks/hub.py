@@ -134,6 +134,7 @@ class SessionHub:
         self.item_answers: ItemAnswers = ItemAnswers()
         self.status: SessionStatus = "connecting"
         self.ended: trio.Event = trio.Event()
+        self.over: bool = False  # the same, for who asks at every event
         self.closing: trio.Event | None = None
         self.leaving: str | None = None
         self.failure: Exception | None = None
@@ -355,6 +356,7 @@ class SessionHub:
         if self.ended.is_set():
             return
         self.ended.set()
+        self.over = True
         self.failure, self.status = failure, "closed"
         reason = (self.leaving or reason) if failure is None else describe_error(failure)
         self.events_published += 1

@@ -19,6 +19,7 @@ import trio
 from trio_realtime.errors import SessionClosed
 from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendEvent
 from trio_realtime.session_tasks.loss import outlives
+from trio_realtime.session_tasks.sleepers import Sleepers
 
 __all__ = ["Command", "Outbox"]
 
@@ -71,7 +72,7 @@ class Outbox:
     """What the session's tasks and the application have for the writer.
 
     Attributes:
-        send_nowait: the connection's; sends at once what it can without waiting.
+        send_audio_nowait: the connection's; sends audio at once where it can without waiting.
         dropped_audio: bytes of audio that were dropped because there was no connection for too long.
         stopped_meanwhile: told of what may not wait and concerns a connection, while there is none.
     """
@@ -79,7 +80,7 @@ class Outbox:
     def __init__(self) -> None:
         self._queue: deque[Command] = deque()
         self._urgent: deque[Command] = deque()
-        self.send_nowait: Callable[[RealtimeModelSendEvent], bool] = lambda _: False
+        self.send_audio_nowait: Callable[[bytes], bool] = lambda _: False
         self._audio = 0
         self._held = False
         self._gap = False
@@ -88,8 +89,8 @@ class Outbox:
         self.stopped_meanwhile: Callable[[RealtimeModelSendEvent], None] = lambda _: None
         self._burst = 0
         self._last = -inf
-        self._writer = trio.lowlevel.ParkingLot()
-        self._room = trio.lowlevel.ParkingLot()
+        self._writer = Sleepers()
+        self._room = Sleepers()
         self._taken: Command | None = None
         self._closed = False
         self._dropped = False
@@ -113,22 +114,19 @@ class Outbox:
             await trio.lowlevel.checkpoint_if_cancelled()
         size = len(audio) + _COMMAND
         while self._audio and self._audio + size > self._most and not self._closed and not self._held:
-            await self._room.park()
+            await self._room.sleep()
         if self._closed:
             raise self._closed_error()
-        event = RealtimeModelSendAudio(audio=audio)
         if self._held:
             self._drop_audio(self._audio + size - self._most)
-        elif self._writer and not self._queue and not self._urgent and self._is_apart() and self.send_nowait(event):
-            return
+        elif self._writer.tasks and not self._queue and not self._urgent:
+            # Of several pieces in one go, those after the first go out together.
+            now = trio.current_time()
+            apart, self._last = now - self._last >= _APART, now
+            if apart and self.send_audio_nowait(audio):
+                return
         self._audio += size
-        self._put(Command(event))
-
-    def _is_apart(self) -> bool:
-        """Say whether this piece comes alone: of several in one go, those after the first go out together."""
-        now = trio.current_time()
-        apart, self._last = now - self._last >= _APART, now
-        return apart
+        self._put(Command(RealtimeModelSendAudio(audio=audio)))
 
     async def send(self, event: RealtimeModelSendEvent) -> None:
         """Give a command to the writer, and wait until it has it. A checkpoint; when cancelled, nothing is sent.
@@ -192,8 +190,8 @@ class Outbox:
 
     def _put(self, command: Command) -> None:
         self._queue.append(command)
-        if self._writer:
-            self._writer.unpark()
+        if self._writer.tasks:
+            self._writer.wake()
 
     def is_idle(self) -> bool:
         """Say whether nothing is on its way, but for audio that was handed over."""
@@ -210,8 +208,8 @@ class Outbox:
             self.stopped_meanwhile(event)
             return
         self._urgent.append(Command(event))
-        if self._writer:
-            self._writer.unpark()
+        if self._writer.tasks:
+            self._writer.wake()
 
     # -- without a connection ----------------------------------------------------------------------------------------
 
@@ -234,9 +232,9 @@ class Outbox:
         """
         self._held, self._most = True, most_audio
         self._gap = self._gap or gap
-        self.send_nowait = lambda _: False
-        self._room.unpark_all()
-        self._writer.unpark_all()
+        self.send_audio_nowait = lambda _: False
+        self._room.wake()
+        self._writer.wake()
 
     def end_gap(self) -> None:
         """There is a connection again, on which nothing of this is sent yet."""
@@ -288,10 +286,10 @@ class Outbox:
         if self._closed:
             raise trio.EndOfChannel
         if deadline == inf:
-            await self._writer.park()
+            await self._writer.sleep()
         else:
             with trio.move_on_at(deadline):
-                await self._writer.park()
+                await self._writer.sleep()
         return None
 
     def more_audio(self) -> list[Command]:
@@ -313,8 +311,8 @@ class Outbox:
         command.let_go()
         if not command.together and isinstance(command.event, RealtimeModelSendAudio):
             self._audio -= len(command.event.audio) + _COMMAND
-            if self._room:
-                self._room.unpark_all()
+            if self._room.tasks:
+                self._room.wake()
         return command
 
     def taken(self, command: Command | None) -> bool:
@@ -357,8 +355,8 @@ class Outbox:
             elif not self._dropped:
                 kept.append(command)
         self._queue = kept
-        self._room.unpark_all()
-        self._writer.unpark_all()
+        self._room.wake()
+        self._writer.wake()
 
     def _closed_error(self) -> SessionClosed:
         error = SessionClosed("the session has ended")

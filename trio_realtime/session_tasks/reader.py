@@ -74,16 +74,16 @@ async def run_reader(hub: SessionHub) -> None:
 
 async def _read(hub: SessionHub, connection: RealtimeConnection) -> None:
     """Read a connection until it ends, or is not the session's any more."""
-    handle, ended = hub.handle, hub.ended
+    handle = hub.handle
 
     def take(event: RealtimeModelEvent) -> bool:
         if hub.connection is not connection:
             return True  # another one has taken its place: what it says concerns nobody
         handle(event)
-        return hub.blocked is not None or ended.is_set()
+        return hub.over or hub.blocked is not None
 
     try:
-        while not ended.is_set() and hub.connection is connection:
+        while not hub.over and hub.connection is connection:
             await connection.deliver(take)
             if hub.blocked is not None:
                 await _wait_for_room(hub)
@@ -140,7 +140,7 @@ class ModelEventHandler:
     def __call__(self, event: RealtimeModelEvent) -> None:
         """Handle one event. A fault of this library ends the session with InternalError."""
         hub = self._hub
-        if hub.ended.is_set():
+        if hub.over:
             return
         try:
             if self._raw and not isinstance(event, RealtimeModelFollowUpEvent):

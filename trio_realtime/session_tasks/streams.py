@@ -11,6 +11,7 @@ import trio
 
 from trio_realtime.core.delivery import EventBuffer, Hold, Overflow, Unbuilt
 from trio_realtime.events import RealtimeAudio, RealtimeSessionEvent
+from trio_realtime.session_tasks.sleepers import Sleepers
 
 __all__ = ["Delivery", "EventStream"]
 
@@ -25,18 +26,20 @@ class EventStream(Generic[EventT_co]):
     Breaking off and iterating again goes on where it stopped. Two tasks on one stream share it. Each step is a
     checkpoint for cancellation; a cancellation loses nothing. Iteration ends when the session has ended and everything
     before that was given; if the session failed, its exception is raised then.
+
+    Attributes:
+        buffer: what this reader has not taken yet.
     """
 
     def __init__(
         self, buffer: EventBuffer, given: Callable[[RealtimeAudio, float], None], failed: Callable[[], None]
     ) -> None:
-        self._buffer = buffer
+        self.buffer: EventBuffer = buffer
         self._given = given
         self._failed = failed
         self.on_begin: Callable[[], None] = lambda: None
-        self._waiting = trio.lowlevel.ParkingLot()
-        self._room = trio.lowlevel.ParkingLot()
-        self._asleep = self._held_up = False  # whether anybody may be in them: asking a parking lot costs more
+        self._waiting = Sleepers()
+        self._room = Sleepers()
         self._burst = 0
         self._seq = 0
         self._ended = False
@@ -52,7 +55,7 @@ class EventStream(Generic[EventT_co]):
             StopAsyncIteration: the session has ended.
             Exception: what the session failed with; once.
         """
-        buffer = self._buffer
+        buffer = self.buffer
         if not buffer.begun:
             buffer.begun = True
             self.on_begin()
@@ -66,11 +69,9 @@ class EventStream(Generic[EventT_co]):
             if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
-            self._asleep = True
-            await self._waiting.park()
-        if self._held_up:
-            self._held_up = False
-            self._room.unpark_all()
+            await self._waiting.sleep()
+        if self._room.tasks:
+            self._room.wake()
         self._seq += 1
         if event.seq == 0:
             object.__setattr__(event, "seq", self._seq)  # nobody has seen it yet, so for everybody it never changes
@@ -91,34 +92,27 @@ class EventStream(Generic[EventT_co]):
 
     # -- the session's side -----------------------------------------------------------------------------------------
 
-    @property
-    def buffer(self) -> EventBuffer:
-        """What this reader has not taken yet."""
-        return self._buffer
-
     def wake(self) -> None:
         """Let waiting readers look again."""
-        if self._asleep:
-            self._asleep = False
-            self._waiting.unpark_all()
+        if self._waiting.tasks:
+            self._waiting.wake()
 
     def finish(self, failure: BaseException | None) -> None:
         """End the stream after what is buffered."""
         if not self._ended:
             self._ended, self._failure = True, failure
             self.wake()
-            self._room.unpark_all()
+            self._room.wake()
 
     def purge_audio(self, response_id: str | None) -> None:
         """Remove undelivered audio of a response; None for all."""
-        self._buffer.purge_audio(response_id)
-        self._room.unpark_all()
+        self.buffer.purge_audio(response_id)
+        self._room.wake()
 
     async def wait_for_room(self) -> None:
         """Wait until the buffer is within its bounds."""
-        while self._buffer.is_full() and not self._ended:
-            self._held_up = True
-            await self._room.park()
+        while self.buffer.is_full() and not self._ended:
+            await self._room.sleep()
 
 
 class Delivery:

@@ -57,7 +57,7 @@ class ProtocolWire(StreamWire):
         self._pumped = trio.Event()
 
     def _write(self, texts: Sequence[bytes]) -> None:
-        if not self._protocol.extensions:
+        if self._framed_here:
             super()._write(texts)
             return
         for text in texts:
@@ -77,6 +77,7 @@ class ProtocolWire(StreamWire):
             protocol.receive_data(data)
             if protocol.handshake_exc is not None:
                 raise protocol.handshake_exc
+        self._framed_here = not protocol.extensions
 
     def _refused_with(self, exc: BaseException) -> int | None:
         return exc.response.status_code if isinstance(exc, InvalidStatus) else None

@@ -11,13 +11,13 @@ import math
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import trio
 
-__all__ = ["StreamProxy"]
+__all__ = ["BACKLOG", "StreamProxy"]
 
-_BACKLOG = 64 * 1024  # bytes on their way to the socket, from which on a sender waits
+BACKLOG = 64 * 1024  # bytes on their way to the socket, from which on a sender waits
 _READ = 64 * 1024  # bytes of one read
 _SLICE = 64 * 1024  # a large message on a slow line makes progress: the deadline is for one slice
 
@@ -67,7 +67,7 @@ class StreamProxy(trio.abc.Stream):
         self._stopped = False
         self._socket = raw.socket if isinstance(raw, trio.SocketStream) and os.name == "posix" else None
         self._frames: list[bytes] = []
-        self._backlog = 0
+        self.backlog: int = 0
         self._work = trio.lowlevel.ParkingLot()
         self._progress = trio.lowlevel.ParkingLot()
 
@@ -90,7 +90,7 @@ class StreamProxy(trio.abc.Stream):
     @property
     def crowded(self) -> bool:
         """Whether so much is on its way that a sender has to wait."""
-        return self._backlog >= _BACKLOG and not (self._stopped or self.write_failed)
+        return self.backlog >= BACKLOG and not (self._stopped or self.write_failed)
 
     async def wait_for_room(self) -> None:
         """Wait until a sender need not wait any more, or the stream takes nothing any more. Yields only if it waits."""
@@ -99,18 +99,27 @@ class StreamProxy(trio.abc.Stream):
 
     def hand_over(self, data: bytes) -> None:
         """Hand frames to the writer at once, however much is on its way. Nothing is left of them after the end."""
-        if not (self._stopped or self.write_failed):
-            data = self._write_at_once(data)
-            if data:
-                self._frames.append(data)
-                self._backlog += len(data)
-                if self._work:
-                    self._work.unpark()
+        if self._stopped or self.write_failed:
+            return
+        if self._socket is not None and not self.backlog:
+            # Two turns of the scheduler less than the writer task takes, which is most of the cost of a small message.
+            try:
+                written = os.write(self._socket.fileno(), data)
+            except OSError:  # it is full, or broken: the writer will find out which
+                written = 0
+            self.bytes_sent += written
+            if written == len(data):
+                return
+            data = data[written:]
+        if data:
+            self._frames.append(data)
+            self.backlog += len(data)
+            self._work.unpark()
 
     async def flush(self) -> None:
         """Wait until what was handed over is written, or never will be. A checkpoint."""
         await trio.lowlevel.checkpoint()
-        while self._backlog and not (self._stopped or self.write_failed):
+        while self.backlog and not (self._stopped or self.write_failed):
             await self._progress.park()
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -163,7 +172,7 @@ class StreamProxy(trio.abc.Stream):
 
         After the end of the stream it waits until it is cancelled: the end is the library's to tell.
         """
-        while self._waiting is not None or self._left_bytes >= _BACKLOG:
+        while self._waiting is not None or self._left_bytes >= BACKLOG:
             await self._turn.park()  # for the library, on its way out of its read or behind with its answers
         if self._end_seen or self._failure is not None:
             await trio.sleep_forever()
@@ -175,6 +184,8 @@ class StreamProxy(trio.abc.Stream):
             if data:
                 self._left.append(data)
                 self._left_bytes += len(data)
+            elif not self._end_seen:
+                return  # nothing of it is the library's: its task sleeps on
         self._library.unpark()
 
     def _take_left(self) -> bytes:
@@ -222,8 +233,10 @@ class StreamProxy(trio.abc.Stream):
         # turn of the scheduler.
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            with suppress(BlockingIOError):  # it was a false alarm
+            try:
                 return os.read(self._socket.fileno(), max_bytes or _READ)
+            except BlockingIOError:  # it was a false alarm
+                pass
 
     async def aclose(self) -> None:
         """Write what is left, for ``linger`` seconds at most, and close the stream below.
@@ -261,20 +274,6 @@ class StreamProxy(trio.abc.Stream):
         await trio.aclose_forcefully(self._raw)
         self._mark_over()
 
-    def _write_at_once(self, data: bytes) -> bytes:
-        """Write what a socket takes without waiting, if nothing is on its way; gives what is left.
-
-        Two turns of the scheduler less than the writer task takes, which is most of the cost of a small message.
-        """
-        if self._socket is None or self._backlog:
-            return data
-        try:
-            written = os.write(self._socket.fileno(), data)
-        except OSError:  # it is full, or broken: the writer will find out which
-            return data
-        self.bytes_sent += written
-        return data[written:]
-
     async def _write_until_failure(self, scope: trio.CancelScope) -> None:
         while True:
             if not self._frames:
@@ -286,7 +285,7 @@ class StreamProxy(trio.abc.Stream):
                 await self._write(data, scope)
             except Exception:  # noqa: BLE001 - whatever it was, the reading side learns how the connection ended
                 self.write_failed = True
-            self._backlog -= len(data)
+            self.backlog -= len(data)
             self._progress.unpark_all()
             if self.write_failed:
                 return

@@ -21,7 +21,7 @@ from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
 from trio_realtime.transport.inbox import Inbox, as_utf8, nothing
 from trio_realtime.transport.lifetimes import beside
-from trio_realtime.transport.stream_proxy import StreamProxy
+from trio_realtime.transport.stream_proxy import BACKLOG, StreamProxy
 from trio_realtime.transport.text_frames import TextFramer
 from trio_realtime.transport.text_sieve import TextSieve
 
@@ -31,26 +31,22 @@ _HURRY = 0.1  # seconds that a cancelled close still gives its close frame to le
 
 
 class _Burst:
-    """Takes messages until nothing more is wanted, or others should have a turn."""
+    """Takes messages until nothing more is wanted, or others should have a turn.
+
+    Attributes:
+        count: messages since they had one.
+        enough: nothing more is wanted.
+    """
 
     def __init__(self, take: Callable[[str | bytes], bool]) -> None:
         self._take = take
-        self._count = 0
+        self.count = 0
         self.enough = False
 
     def __call__(self, message: str | bytes) -> bool:
-        self._count += 1
+        self.count += 1
         self.enough = self._take(message)
-        return self.enough or self._count >= BURST
-
-    @property
-    def full(self) -> bool:
-        """Whether others should have a turn."""
-        return self._count >= BURST
-
-    def begin(self) -> None:
-        """Others had a turn."""
-        self._count = 0
+        return self.enough or self.count >= BURST
 
 
 class StreamWire(Wire):
@@ -77,6 +73,7 @@ class StreamWire(Wire):
         self._invalid = f"the {what} is not a valid WebSocket handshake"
         self._inbox = Inbox()
         self._framer = TextFramer(client=answer is not None)
+        self._framed_here = True
         self._delivering = False
         self._sieve = TextSieve(self._inbox, config.max_size)
         self._scope = trio.CancelScope(shield=True)
@@ -159,13 +156,15 @@ class StreamWire(Wire):
     def can_send_nowait(self) -> bool:
         """See :meth:`Wire.can_send_nowait`."""
         proxy = self._proxy
-        return (
-            self._inbox.ending is None and not (proxy.crowded or proxy.write_failed) and self._closed_by_peer() is None
-        )
+        return proxy.backlog < BACKLOG and self._inbox.ending is None and not proxy.write_failed
 
     def send_nowait(self, message: bytes | str) -> None:
         """See :meth:`Wire.send_nowait`."""
-        self._write((as_utf8(message),))
+        text = as_utf8(message)
+        if self._framed_here:
+            self._proxy.hand_over(self._framer.frame(text))
+        else:
+            self._write((text,))
         self._messages_sent += 1
 
     async def receive(self) -> str | bytes:
@@ -196,12 +195,12 @@ class StreamWire(Wire):
     async def _deliver(self, burst: _Burst) -> None:
         inbox = self._inbox
         while not burst.enough:
-            burst.begin()
+            burst.count = 0
             while (message := inbox.receive_nowait()) is not None and not burst(message):
                 pass
             if burst.enough:
                 await trio.lowlevel.cancel_shielded_checkpoint()
-            elif burst.full:
+            elif burst.count >= BURST:
                 await trio.lowlevel.checkpoint()
             elif inbox.ending is not None:
                 await trio.lowlevel.checkpoint()
@@ -215,8 +214,8 @@ class StreamWire(Wire):
         with trio.CancelScope() as scope:
             inbox.take, inbox.on_change = burst, scope.cancel
             try:
-                while not (burst.full or burst.enough):
-                    burst.begin()
+                while burst.count < BURST and not burst.enough:
+                    burst.count = 0
                     await proxy.read_aside()
             finally:
                 inbox.take, inbox.on_change = None, nothing

@@ -58,15 +58,13 @@ class TextSieve:
             data = bytes(self._kept)
             self._kept.clear()
         rest: list[bytes] = []
-        position = self._pass_on(data, rest)
-        while position < len(data):
+        position, end = self._pass_on(data, rest) if self._passing else 0, len(data)
+        while position < end:
             position = self._frame(data, position, rest)
-        return b"".join(rest)
+        return b"".join(rest) if rest else b""
 
     def _pass_on(self, data: bytes, rest: list[bytes]) -> int:
         """Pass on what still belongs to a frame of the library; gives where the next frame begins."""
-        if not self._passing:
-            return 0
         rest.append(data[: self._passing])
         passed = len(rest[0])
         self._passing -= passed
@@ -77,11 +75,11 @@ class TextSieve:
         end = len(data)
         if end - position < 2:
             return self._keep(data, position, 2)
-        length = data[position + 1]
-        start = position + (2 if length < _TWO_BYTES else 10 if length == _EIGHT_BYTES else 4)
-        if start > end:
-            return self._keep(data, position, start - position)
+        length, start = data[position + 1], position + 2
         if length >= _TWO_BYTES:
+            start = position + (10 if length == _EIGHT_BYTES else 4)
+            if start > end:
+                return self._keep(data, position, start - position)
             length = _long(data[position + 1 : start])
         if data[position] == _WHOLE_TEXT and not self._behind and 0 <= length <= self._limit:
             stop = start + length

@@ -68,7 +68,7 @@ class WebSocketWire(StreamWire):
 
     def can_send_nowait(self) -> bool:
         """See :meth:`Wire.can_send_nowait`."""
-        return not self._write_through and super().can_send_nowait()
+        return not self._write_through and super().can_send_nowait() and self._open_connection.closed is None
 
     def _closed_by_peer(self) -> Ending | None:
         reason = self._open_connection.closed
