@@ -1,0 +1,37 @@
+"""Tasks that wait for the same thing and are woken all together."""
+
+from __future__ import annotations
+
+import trio
+
+__all__ = ["Sleepers"]
+
+
+class Sleepers:
+    """Where tasks wait to be woken; as trio's ParkingLot, which can also wake some of them and costs several times it.
+
+    Attributes:
+        tasks: who waits, in the order in which they came. Not to be changed.
+    """
+
+    __slots__ = ("tasks",)
+
+    def __init__(self) -> None:
+        self.tasks: list[trio.lowlevel.Task] = []
+
+    async def sleep(self) -> None:
+        """Wait until somebody calls :meth:`wake`. A checkpoint; when cancelled, the task waits no more."""
+        task = trio.lowlevel.current_task()
+        self.tasks.append(task)
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self.tasks.remove(task)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def wake(self) -> None:
+        """Wake all who wait now."""
+        for task in self.tasks:
+            trio.lowlevel.reschedule(task)
+        self.tasks.clear()
