@@ -341,7 +341,7 @@ class RealtimeSession(Generic[TContext]):
         """Append audio to the input buffer. Waits while the connection takes no data.
 
         Small pieces are only handed over, up to 64 KiB of them, and go out together; each call is a checkpoint for
-        cancellation, and other tasks get a turn at least every 16 calls. When cancelled, nothing of it is sent.
+        cancellation, and other tasks get a turn at least every 32 calls. When cancelled, nothing of it is sent.
 
         Args:
             audio: bytes in the session's input format (16 bit PCM at 24 kHz unless configured otherwise).
@@ -351,8 +351,9 @@ class RealtimeSession(Generic[TContext]):
             UserTypeError: ``audio`` is not bytes.
             SessionClosed: the session has ended.
         """
-        hub, given = self._hub, cast("Any", audio)
-        if type(given) is not bytes:
+        hub = self._hub
+        if type(audio) is not bytes:
+            given: Any = audio
             if not isinstance(given, (bytes, bytearray, memoryview)):
                 raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
             audio = bytes(given)

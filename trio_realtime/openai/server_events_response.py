@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseCreatedEvent(ServerEvent):
     """A response has begun."""
 
@@ -44,7 +44,7 @@ class ResponseCreatedEvent(ServerEvent):
     response: Response
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseDoneEvent(ServerEvent):
     """A response has ended."""
 
@@ -52,7 +52,7 @@ class ResponseDoneEvent(ServerEvent):
     response: Response
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputItemAddedEvent(ServerEvent):
     """A response has begun an item of its output."""
 
@@ -62,7 +62,7 @@ class ResponseOutputItemAddedEvent(ServerEvent):
     item: ConversationItem
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputItemDoneEvent(ServerEvent):
     """A response has completed an item of its output, or broken it off."""
 
@@ -72,7 +72,7 @@ class ResponseOutputItemDoneEvent(ServerEvent):
     item: ConversationItem
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseContentPartAddedEvent(ServerEvent):
     """An item has begun a part of its content."""
 
@@ -84,7 +84,7 @@ class ResponseContentPartAddedEvent(ServerEvent):
     part: ContentPart
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseContentPartDoneEvent(ServerEvent):
     """A part of an item's content is complete."""
 
@@ -96,7 +96,7 @@ class ResponseContentPartDoneEvent(ServerEvent):
     part: ContentPart
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputTextDeltaEvent(ServerEvent):
     """Some of the model's text."""
 
@@ -108,7 +108,7 @@ class ResponseOutputTextDeltaEvent(ServerEvent):
     delta: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputTextDoneEvent(ServerEvent):
     """All of a part's text."""
 
@@ -120,7 +120,7 @@ class ResponseOutputTextDoneEvent(ServerEvent):
     text: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputAudioDeltaEvent(ServerEvent):
     """A piece of the model's speech; ``delta`` is base64 on the wire and audio here."""
 
@@ -132,7 +132,7 @@ class ResponseOutputAudioDeltaEvent(ServerEvent):
     delta: bytes = attrs.field(repr=lambda value: f"<{len(value)} bytes>")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputAudioDoneEvent(ServerEvent):
     """The last piece of a part's speech was sent."""
 
@@ -143,7 +143,7 @@ class ResponseOutputAudioDoneEvent(ServerEvent):
     content_index: ContentIndex
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputAudioTranscriptDeltaEvent(ServerEvent):
     """Some words of the model's speech."""
 
@@ -155,7 +155,7 @@ class ResponseOutputAudioTranscriptDeltaEvent(ServerEvent):
     delta: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseOutputAudioTranscriptDoneEvent(ServerEvent):
     """All words of a part's speech."""
 
@@ -167,7 +167,7 @@ class ResponseOutputAudioTranscriptDoneEvent(ServerEvent):
     transcript: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseFunctionCallArgumentsDeltaEvent(ServerEvent):
     """Some of a tool call's arguments."""
 
@@ -179,7 +179,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(ServerEvent):
     delta: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseFunctionCallArgumentsDoneEvent(ServerEvent):
     """All of a tool call's arguments."""
 
@@ -192,7 +192,7 @@ class ResponseFunctionCallArgumentsDoneEvent(ServerEvent):
     name: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class McpListToolsInProgressEvent(ServerEvent):
     """The service asks an MCP server for its tools."""
 
@@ -200,7 +200,7 @@ class McpListToolsInProgressEvent(ServerEvent):
     item_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class McpListToolsCompletedEvent(ServerEvent):
     """The service has got the tools of an MCP server."""
 
@@ -208,7 +208,7 @@ class McpListToolsCompletedEvent(ServerEvent):
     item_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class McpListToolsFailedEvent(ServerEvent):
     """The service could not get the tools of an MCP server."""
 
@@ -216,7 +216,7 @@ class McpListToolsFailedEvent(ServerEvent):
     item_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseMcpCallArgumentsDeltaEvent(ServerEvent):
     """Some of an MCP call's arguments."""
 
@@ -227,7 +227,7 @@ class ResponseMcpCallArgumentsDeltaEvent(ServerEvent):
     delta: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseMcpCallArgumentsDoneEvent(ServerEvent):
     """All of an MCP call's arguments."""
 
@@ -238,7 +238,7 @@ class ResponseMcpCallArgumentsDoneEvent(ServerEvent):
     arguments: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseMcpCallInProgressEvent(ServerEvent):
     """The service calls an MCP server's tool."""
 
@@ -247,7 +247,7 @@ class ResponseMcpCallInProgressEvent(ServerEvent):
     output_index: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseMcpCallCompletedEvent(ServerEvent):
     """A call of an MCP server's tool has succeeded."""
 
@@ -256,7 +256,7 @@ class ResponseMcpCallCompletedEvent(ServerEvent):
     output_index: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ResponseMcpCallFailedEvent(ServerEvent):
     """A call of an MCP server's tool has failed."""
 

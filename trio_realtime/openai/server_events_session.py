@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ErrorEvent(ServerEvent):
     """Something went wrong, most often with a client event."""
 
@@ -54,7 +54,7 @@ class ErrorEvent(ServerEvent):
     error: ServerErrorDetails
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class SessionCreatedEvent(ServerEvent):
     """The first event of a session: its default configuration."""
 
@@ -62,7 +62,7 @@ class SessionCreatedEvent(ServerEvent):
     session: Mapping[str, Any]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class SessionUpdatedEvent(ServerEvent):
     """The session's whole configuration after a change."""
 
@@ -70,7 +70,7 @@ class SessionUpdatedEvent(ServerEvent):
     session: Mapping[str, Any]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationCreatedEvent(ServerEvent):
     """The session's conversation exists."""
 
@@ -78,7 +78,7 @@ class ConversationCreatedEvent(ServerEvent):
     conversation: Mapping[str, Any]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationItemCreatedEvent(ServerEvent):
     """An item is in the conversation (the older name of ``conversation.item.added``)."""
 
@@ -87,7 +87,7 @@ class ConversationItemCreatedEvent(ServerEvent):
     previous_item_id: str | NotGiven | None = NOT_GIVEN
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationItemAddedEvent(ServerEvent):
     """An item is in the conversation, perhaps not complete yet."""
 
@@ -96,7 +96,7 @@ class ConversationItemAddedEvent(ServerEvent):
     previous_item_id: str | NotGiven | None = NOT_GIVEN
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationItemDoneEvent(ServerEvent):
     """An item is complete."""
 
@@ -105,7 +105,7 @@ class ConversationItemDoneEvent(ServerEvent):
     previous_item_id: str | NotGiven | None = NOT_GIVEN
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationItemRetrievedEvent(ServerEvent):
     """The answer to ``conversation.item.retrieve``."""
 
@@ -113,7 +113,7 @@ class ConversationItemRetrievedEvent(ServerEvent):
     item: ConversationItem
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationItemDeletedEvent(ServerEvent):
     """An item is gone."""
 
@@ -121,7 +121,7 @@ class ConversationItemDeletedEvent(ServerEvent):
     item_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class ConversationItemTruncatedEvent(ServerEvent):
     """An item's audio was cut at ``audio_end_ms`` milliseconds."""
 
@@ -131,7 +131,7 @@ class ConversationItemTruncatedEvent(ServerEvent):
     audio_end_ms: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioTranscriptionDeltaEvent(ServerEvent):
     """Some words of the user's."""
 
@@ -142,7 +142,7 @@ class InputAudioTranscriptionDeltaEvent(ServerEvent):
     logprobs: tuple[Mapping[str, Any], ...] | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioTranscriptionCompletedEvent(ServerEvent):
     """All words of a user item. ``logprobs`` are there if ``include`` asks for them."""
 
@@ -155,7 +155,7 @@ class InputAudioTranscriptionCompletedEvent(ServerEvent):
     logprobs: tuple[Mapping[str, Any], ...] | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioTranscriptionFailedEvent(ServerEvent):
     """The words of a user item will not be known."""
 
@@ -165,7 +165,7 @@ class InputAudioTranscriptionFailedEvent(ServerEvent):
     error: ErrorDetails
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioTranscriptionSegmentEvent(ServerEvent):
     """A piece of a diarized transcription; times are seconds."""
 
@@ -179,7 +179,7 @@ class InputAudioTranscriptionSegmentEvent(ServerEvent):
     end: float
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioBufferCommittedEvent(ServerEvent):
     """The input buffer became a user item."""
 
@@ -188,14 +188,14 @@ class InputAudioBufferCommittedEvent(ServerEvent):
     previous_item_id: str | NotGiven | None = NOT_GIVEN
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioBufferClearedEvent(ServerEvent):
     """The input buffer is empty."""
 
     type: ClassVar[str] = "input_audio_buffer.cleared"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioBufferSpeechStartedEvent(ServerEvent):
     """Speech began at ``audio_start_ms`` milliseconds of the input."""
 
@@ -204,7 +204,7 @@ class InputAudioBufferSpeechStartedEvent(ServerEvent):
     audio_start_ms: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioBufferSpeechStoppedEvent(ServerEvent):
     """Speech ended at ``audio_end_ms`` milliseconds of the input."""
 
@@ -213,7 +213,7 @@ class InputAudioBufferSpeechStoppedEvent(ServerEvent):
     audio_end_ms: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioBufferTimeoutTriggeredEvent(ServerEvent):
     """Nobody spoke for as long as turn detection waits. Times are milliseconds."""
 
@@ -223,7 +223,7 @@ class InputAudioBufferTimeoutTriggeredEvent(ServerEvent):
     audio_end_ms: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InputAudioBufferDtmfEventReceivedEvent(ServerEvent):
     """A caller pressed a key at ``received_at`` (unix seconds)."""
 
@@ -232,7 +232,7 @@ class InputAudioBufferDtmfEventReceivedEvent(ServerEvent):
     received_at: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class OutputAudioBufferStartedEvent(ServerEvent):
     """Playback of a response began (WebRTC, SIP)."""
 
@@ -240,7 +240,7 @@ class OutputAudioBufferStartedEvent(ServerEvent):
     response_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class OutputAudioBufferStoppedEvent(ServerEvent):
     """Playback of a response ended (WebRTC, SIP)."""
 
@@ -248,7 +248,7 @@ class OutputAudioBufferStoppedEvent(ServerEvent):
     response_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class OutputAudioBufferClearedEvent(ServerEvent):
     """Playback of a response was cut (WebRTC, SIP)."""
 
@@ -256,7 +256,7 @@ class OutputAudioBufferClearedEvent(ServerEvent):
     response_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class RateLimitsUpdatedEvent(ServerEvent):
     """The account's limits, as of now."""
 

@@ -220,10 +220,7 @@ class SessionHub:
         self, kind: type[RealtimeSessionEvent], fields: dict[str, Any], size: int, audio_ms: float
     ) -> None:
         """Give an event as :meth:`offer` does, with all of its arguments in a dict that is nobody else's."""
-        if self.delivery.selects(kind):
-            self.publish(kind(**fields), size, audio_ms)
-        else:
-            self.publish(Unbuilt(kind, fields), size, audio_ms)
+        self.publish(kind(**fields) if self.delivery.selects(kind) else Unbuilt(kind, fields), size, audio_ms)
 
     def publish(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> None:
         """Give an event to the application; a reader that has too much of it may end the session."""

@@ -29,7 +29,7 @@ _COMMAND: Final = 64
 """Bytes that even an empty piece counts."""
 _APART: Final = 0.0005
 """Seconds between two pieces of audio from which on they are not of one burst."""
-_BURST: Final = 16
+_BURST: Final = 32
 """Pieces of audio that one task after another hands over before others get a turn."""
 
 
@@ -101,7 +101,7 @@ class Outbox:
     async def send_audio(self, audio: bytes) -> None:
         """Hand audio over; waits while too much waits already. When cancelled, nothing is sent.
 
-        Each call is a checkpoint for cancellation; other tasks get a turn at least every 16 calls.
+        Each call is a checkpoint for cancellation; other tasks get a turn at least every 32 calls.
 
         Raises:
             SessionClosed: the session has ended.

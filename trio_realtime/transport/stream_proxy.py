@@ -207,9 +207,18 @@ class StreamProxy(trio.abc.Stream):
         return data
 
     async def _next(self, max_bytes: int | None) -> bytes:
-        """Read once, and give what is left of it after sifting."""
+        """Read once, and give what is left of it after sifting: b"" for nothing, and at the end."""
+        socket = self._socket
         try:
-            data = await self._read(max_bytes)
+            if socket is None:
+                data = bytes(await self._raw.receive_some(max_bytes))
+            else:
+                # Ask first whether there is something: that is what trio does too, after a read in vain and before a
+                # second turn of the scheduler.
+                await trio.lowlevel.wait_readable(socket)
+                data = os.read(socket.fileno(), max_bytes or _READ)
+        except BlockingIOError:
+            return b""  # it was a false alarm
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._mark_over()
             raise
@@ -225,18 +234,6 @@ class StreamProxy(trio.abc.Stream):
             self._end_seen = True
             self._mark_over()
         return given
-
-    async def _read(self, max_bytes: int | None) -> bytes:
-        if self._socket is None:
-            return bytes(await self._raw.receive_some(max_bytes))
-        # Ask first whether there is something: that is what trio does too, after a read in vain and before a second
-        # turn of the scheduler.
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            try:
-                return os.read(self._socket.fileno(), max_bytes or _READ)
-            except BlockingIOError:  # it was a false alarm
-                pass
 
     async def aclose(self) -> None:
         """Write what is left, for ``linger`` seconds at most, and close the stream below.

@@ -160,7 +160,7 @@ class StreamWire(Wire):
 
     def send_nowait(self, message: bytes | str) -> None:
         """See :meth:`Wire.send_nowait`."""
-        text = as_utf8(message)
+        text = message if type(message) is bytes and message.isascii() else as_utf8(message)
         if self._framed_here:
             self._proxy.hand_over(self._framer.frame(text))
         else:
