@@ -117,7 +117,7 @@ def now(session: RealtimeSession[Any] | Any) -> list[Any]:
     """Everything that the session's own reader has, without waiting."""
     stream = session._events if isinstance(session, RealtimeSession) else session
     events: list[Any] = []
-    while (event := stream._buffer.pop()) is not None:
+    while (event := stream.buffer.pop()) is not None:
         events.append(event)
     return events
 
