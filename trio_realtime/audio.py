@@ -27,14 +27,16 @@ class AudioFormat:
     Attributes:
         type: ``"audio/pcm"`` (16 bit, little endian, mono), ``"audio/pcmu"`` or ``"audio/pcma"`` (G.711).
         rate: samples per second.
+        bytes_per_second: bytes that one second of audio takes: 48,000 for PCM at 24 kHz, 8,000 for G.711. It follows from
+            the others.
     """
 
     type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
     rate: int
+    bytes_per_second: int = attrs.field(init=False, eq=False, repr=False)
 
-    @property
-    def bytes_per_second(self) -> int:
-        """Bytes that one second of audio takes: 48,000 for PCM at 24 kHz, 8,000 for G.711."""
+    @bytes_per_second.default
+    def _bytes_per_second(self) -> int:
         return self.rate * 2 if self.type == "audio/pcm" else self.rate
 
     def duration_ms(self, size: int) -> float:

@@ -141,7 +141,9 @@ class EventBuffer:
         is_audio = kind is RealtimeAudio
         entry = _Entry(event, size, audio_ms, is_audio)
         self._entries.append(entry)
-        self._count(size)
+        self._bytes += size
+        if self._bytes > self._peak:  # noqa: PLR1730 - max() costs more, and this is done for every event
+            self._peak = self._bytes
         if is_audio:
             self._audio.append(entry)
             self._audio_ms += audio_ms
@@ -238,8 +240,7 @@ class EventBuffer:
 
     def _count(self, size: int) -> None:
         self._bytes += size
-        if self._bytes > self._peak:  # noqa: PLR1730 - max() costs more, and this is done for every event
-            self._peak = self._bytes
+        self._peak = max(self._peak, self._bytes)
 
     def _forget(self, entry: _Entry) -> None:
         self._bytes -= entry.size

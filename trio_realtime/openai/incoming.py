@@ -36,6 +36,7 @@ from trio_realtime.model_events import (
 )
 from trio_realtime.openai import server_events_response as rse
 from trio_realtime.openai import server_events_session as sse
+from trio_realtime.openai.deltas import Delta
 from trio_realtime.openai.hosted_tools import HostedTools
 from trio_realtime.openai.mapping import (
     item_of,
@@ -119,6 +120,12 @@ class Incoming:
             self._state.responses.alive(response_id, now)
         handler: Handler | None = self._handlers.get(type(event))
         return handler(event, now) if handler is not None else []
+
+    def alive(self, delta: Delta, now: float) -> None:
+        """Note a piece of a response that was read the short way."""
+        self._state.responses.alive(delta.response_id, now)
+        if type(delta) is RealtimeModelAudioEvent:
+            self._state.spoken = True
 
     # The session
 

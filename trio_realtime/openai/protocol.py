@@ -25,6 +25,7 @@ from trio_realtime.model_inputs import (
     RealtimeModelSendResponseRequest,
 )
 from trio_realtime.openai.codec import parse, structure_event
+from trio_realtime.openai.deltas import decode_delta
 from trio_realtime.openai.incoming import Incoming
 from trio_realtime.openai.outgoing import Outgoing, OutgoingProtocol
 from trio_realtime.openai.settings import DEFAULT_REALTIME_MODEL
@@ -72,6 +73,7 @@ class OpenAIProtocol:
         self.append: Callable[[bytes], str | bytes] = self._outgoing.append
         self._dialect = dialect
         self._raw = raw
+        self._plain = dialect is None and not raw
 
     @property
     def session_created(self) -> bool:
@@ -107,6 +109,9 @@ class OpenAIProtocol:
         if self._state.responses.given_up:
             self._state.responses.given_up.clear()
         try:
+            if self._plain and type(message) is str and (delta := decode_delta(message, now)) is not None:
+                self._incoming.alive(delta, now)
+                return [delta]
             data = parse(message)
             if self._raw:
                 raw = RealtimeModelRawServerEvent(received_at=now, data=data)

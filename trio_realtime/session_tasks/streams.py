@@ -29,6 +29,7 @@ class EventStream(Generic[EventT_co]):
 
     Attributes:
         buffer: what this reader has not taken yet.
+        waiting: who waits for an event.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class EventStream(Generic[EventT_co]):
         self._given = given
         self._failed = failed
         self.on_begin: Callable[[], None] = lambda: None
-        self._waiting = Sleepers()
+        self.waiting: Sleepers = Sleepers()
         self._room = Sleepers()
         self._burst = 0
         self._seq = 0
@@ -69,7 +70,7 @@ class EventStream(Generic[EventT_co]):
             if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
-            await self._waiting.sleep()
+            await self.waiting.sleep()
         if self._room.tasks:
             self._room.wake()
         self._seq += 1
@@ -94,8 +95,8 @@ class EventStream(Generic[EventT_co]):
 
     def wake(self) -> None:
         """Let waiting readers look again."""
-        if self._waiting.tasks:
-            self._waiting.wake()
+        if self.waiting.tasks:
+            self.waiting.wake()
 
     def finish(self, failure: BaseException | None) -> None:
         """End the stream after what is buffered."""
@@ -173,7 +174,8 @@ class Delivery:
                 full = stream.buffer.put(event, size, audio_ms)
                 if full is not None and overflow != "control":
                     overflow = full
-                stream.wake()
+                if stream.waiting.tasks:
+                    stream.waiting.wake()
         return overflow
 
     def publish_first(self, event: RealtimeSessionEvent) -> None:
