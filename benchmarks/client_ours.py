@@ -42,9 +42,7 @@ class TrioKit:
         """Give the words of a transcript event."""
         return event.delta if event.type == "transcript" else None
 
-    async def sleep(self, seconds: float) -> None:
-        """Let others run."""
-        await trio.sleep(seconds)
+    sleep = staticmethod(trio.sleep)
 
     async def together(self, jobs: Sequence[Job], *, until: Job | None = None) -> None:
         """Run jobs in a nursery."""

@@ -73,7 +73,7 @@ async def test_before_entering_and_after_the_end(autojump_clock: Any, name: str)
 async def test_each_method_is_a_checkpoint(autojump_clock: Any, name: str) -> None:
     async with scripted_session() as (session, _):
         with trio.testing.assert_checkpoints():
-            for _ in range(16 if name == "send_audio" else 1):  # others get a turn now and then: it is called often
+            for _ in range(32 if name == "send_audio" else 1):  # others get a turn now and then: it is called often
                 await CALLS[name](session)
 
 

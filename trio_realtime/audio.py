@@ -27,8 +27,7 @@ class AudioFormat:
     Attributes:
         type: ``"audio/pcm"`` (16 bit, little endian, mono), ``"audio/pcmu"`` or ``"audio/pcma"`` (G.711).
         rate: samples per second.
-        bytes_per_second: bytes that one second of audio takes: 48,000 for PCM at 24 kHz, 8,000 for G.711. It follows from
-            the others.
+        bytes_per_second: what one second of audio takes: 48,000 for PCM at 24 kHz, 8,000 for G.711.
     """
 
     type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]

@@ -114,7 +114,7 @@ class Outbox:
             await trio.lowlevel.checkpoint_if_cancelled()
         size = len(audio) + _COMMAND
         while self._audio and self._audio + size > self._most and not self._closed and not self._held:
-            await self._room.sleep()
+            await self._room.park()
         if self._closed:
             raise self._closed_error()
         if self._held:
@@ -191,7 +191,7 @@ class Outbox:
     def _put(self, command: Command) -> None:
         self._queue.append(command)
         if self._writer.tasks:
-            self._writer.wake()
+            self._writer.unpark_all()
 
     def is_idle(self) -> bool:
         """Say whether nothing is on its way, but for audio that was handed over."""
@@ -209,7 +209,7 @@ class Outbox:
             return
         self._urgent.append(Command(event))
         if self._writer.tasks:
-            self._writer.wake()
+            self._writer.unpark_all()
 
     # -- without a connection ----------------------------------------------------------------------------------------
 
@@ -233,8 +233,8 @@ class Outbox:
         self._held, self._most = True, most_audio
         self._gap = self._gap or gap
         self.send_audio_nowait = lambda _: False
-        self._room.wake()
-        self._writer.wake()
+        self._room.unpark_all()
+        self._writer.unpark_all()
 
     def end_gap(self) -> None:
         """There is a connection again, on which nothing of this is sent yet."""
@@ -286,10 +286,10 @@ class Outbox:
         if self._closed:
             raise trio.EndOfChannel
         if deadline == inf:
-            await self._writer.sleep()
+            await self._writer.park()
         else:
             with trio.move_on_at(deadline):
-                await self._writer.sleep()
+                await self._writer.park()
         return None
 
     def more_audio(self) -> list[Command]:
@@ -312,7 +312,7 @@ class Outbox:
         if not command.together and isinstance(command.event, RealtimeModelSendAudio):
             self._audio -= len(command.event.audio) + _COMMAND
             if self._room.tasks:
-                self._room.wake()
+                self._room.unpark_all()
         return command
 
     def taken(self, command: Command | None) -> bool:
@@ -355,8 +355,8 @@ class Outbox:
             elif not self._dropped:
                 kept.append(command)
         self._queue = kept
-        self._room.wake()
-        self._writer.wake()
+        self._room.unpark_all()
+        self._writer.unpark_all()
 
     def _closed_error(self) -> SessionClosed:
         error = SessionClosed("the session has ended")

@@ -19,8 +19,8 @@ class Sleepers:
     def __init__(self) -> None:
         self.tasks: list[trio.lowlevel.Task] = []
 
-    async def sleep(self) -> None:
-        """Wait until somebody calls :meth:`wake`. A checkpoint; when cancelled, the task waits no more."""
+    async def park(self) -> None:
+        """Wait until somebody calls :meth:`unpark_all`. A checkpoint; when cancelled, the task waits no more."""
         task = trio.lowlevel.current_task()
         self.tasks.append(task)
 
@@ -30,7 +30,7 @@ class Sleepers:
 
         await trio.lowlevel.wait_task_rescheduled(abort)
 
-    def wake(self) -> None:
+    def unpark_all(self) -> None:
         """Wake all who wait now."""
         for task in self.tasks:
             trio.lowlevel.reschedule(task)

@@ -70,9 +70,9 @@ class EventStream(Generic[EventT_co]):
             if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
-            await self.waiting.sleep()
+            await self.waiting.park()
         if self._room.tasks:
-            self._room.wake()
+            self._room.unpark_all()
         self._seq += 1
         if event.seq == 0:
             object.__setattr__(event, "seq", self._seq)  # nobody has seen it yet, so for everybody it never changes
@@ -96,24 +96,24 @@ class EventStream(Generic[EventT_co]):
     def wake(self) -> None:
         """Let waiting readers look again."""
         if self.waiting.tasks:
-            self.waiting.wake()
+            self.waiting.unpark_all()
 
     def finish(self, failure: BaseException | None) -> None:
         """End the stream after what is buffered."""
         if not self._ended:
             self._ended, self._failure = True, failure
             self.wake()
-            self._room.wake()
+            self._room.unpark_all()
 
     def purge_audio(self, response_id: str | None) -> None:
         """Remove undelivered audio of a response; None for all."""
         self.buffer.purge_audio(response_id)
-        self._room.wake()
+        self._room.unpark_all()
 
     async def wait_for_room(self) -> None:
         """Wait until the buffer is within its bounds."""
         while self.buffer.is_full() and not self._ended:
-            await self._room.sleep()
+            await self._room.park()
 
 
 class Delivery:
@@ -175,7 +175,7 @@ class Delivery:
                 if full is not None and overflow != "control":
                     overflow = full
                 if stream.waiting.tasks:
-                    stream.waiting.wake()
+                    stream.waiting.unpark_all()
         return overflow
 
     def publish_first(self, event: RealtimeSessionEvent) -> None:

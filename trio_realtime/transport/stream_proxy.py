@@ -167,26 +167,28 @@ class StreamProxy(trio.abc.Stream):
             self._aside = False
             self._library.unpark_all()
 
-    async def read_aside(self) -> None:
-        """Read once, and leave to the library what is not sifted out. A checkpoint; a cancellation loses nothing.
+    async def read_aside(self, more: Callable[[], bool]) -> None:
+        """Read as long as ``more`` says so, and leave to the library what is not sifted out.
 
-        After the end of the stream it waits until it is cancelled: the end is the library's to tell.
+        Each read is a checkpoint; a cancellation loses nothing. After the end of the stream it waits until it is
+        cancelled: the end is the library's to tell.
         """
-        while self._waiting is not None or self._left_bytes >= BACKLOG:
-            await self._turn.park()  # for the library, on its way out of its read or behind with its answers
-        if self._end_seen or self._failure is not None:
-            await trio.sleep_forever()
-        try:
-            data = await self._next(None)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            self._failure = exc
-        else:
-            if data:
-                self._left.append(data)
-                self._left_bytes += len(data)
-            elif not self._end_seen:
-                return  # nothing of it is the library's: its task sleeps on
-        self._library.unpark()
+        while more():
+            while self._waiting is not None or self._left_bytes >= BACKLOG:
+                await self._turn.park()  # for the library, on its way out of its read or behind with its answers
+            if self._end_seen or self._failure is not None:
+                await trio.sleep_forever()
+            try:
+                data = await self._next(None)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+                self._failure = exc
+            else:
+                if data:
+                    self._left.append(data)
+                    self._left_bytes += len(data)
+                elif not self._end_seen:
+                    continue  # nothing of it is the library's: its task sleeps on
+            self._library.unpark()
 
     def _take_left(self) -> bytes:
         data = self._left.popleft()

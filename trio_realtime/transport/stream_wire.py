@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import cast
 
 import trio
@@ -47,6 +47,13 @@ class _Burst:
         self.count += 1
         self.enough = self._take(message)
         return self.enough or self.count >= BURST
+
+    def goes_on(self) -> bool:
+        """Whether there can be another read at once; others had a turn before it."""
+        if self.enough or self.count >= BURST:
+            return False
+        self.count = 0
+        return True
 
 
 class StreamWire(Wire):
@@ -186,37 +193,34 @@ class StreamWire(Wire):
             raise UserError("messages are delivered to somebody else already")
         await trio.lowlevel.checkpoint_if_cancelled()
         self._delivering = True
+        inbox, proxy, burst = self._inbox, self._proxy, _Burst(take)
         try:
-            with self._proxy.aside():
-                await self._deliver(_Burst(take))
+            with proxy.aside():
+                while not burst.enough:
+                    burst.count = 0
+                    while (message := inbox.receive_nowait()) is not None and not burst(message):
+                        pass
+                    if burst.enough:
+                        await trio.lowlevel.cancel_shielded_checkpoint()
+                    elif burst.count >= BURST:
+                        await trio.lowlevel.checkpoint()
+                    elif inbox.ending is not None:
+                        await trio.lowlevel.checkpoint()
+                        raise inbox.ending.error()
+                    else:
+                        with self._taking(burst):
+                            await proxy.read_aside(burst.goes_on)
         finally:
             self._delivering = False
 
-    async def _deliver(self, burst: _Burst) -> None:
+    @contextmanager
+    def _taking(self, burst: _Burst) -> Generator[None, None, None]:
+        """Let messages go to a burst as they come; the block is cancelled when it is enough, and at the end."""
         inbox = self._inbox
-        while not burst.enough:
-            burst.count = 0
-            while (message := inbox.receive_nowait()) is not None and not burst(message):
-                pass
-            if burst.enough:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-            elif burst.count >= BURST:
-                await trio.lowlevel.checkpoint()
-            elif inbox.ending is not None:
-                await trio.lowlevel.checkpoint()
-                raise inbox.ending.error()
-            else:
-                await self._read_here(burst)
-
-    async def _read_here(self, burst: _Burst) -> None:
-        """Read the socket until a burst is full, nothing more is wanted, or the end."""
-        inbox, proxy = self._inbox, self._proxy
         with trio.CancelScope() as scope:
             inbox.take, inbox.on_change = burst, scope.cancel
             try:
-                while burst.count < BURST and not burst.enough:
-                    burst.count = 0
-                    await proxy.read_aside()
+                yield
             finally:
                 inbox.take, inbox.on_change = None, nothing
 
