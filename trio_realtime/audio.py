@@ -20,6 +20,10 @@ __all__ = [
 ]
 
 
+def _bytes_per_second(audio_format: AudioFormat) -> int:
+    return audio_format.rate * 2 if audio_format.type == "audio/pcm" else audio_format.rate
+
+
 @attrs.frozen
 class AudioFormat:
     """A format of audio on the wire.
@@ -32,11 +36,9 @@ class AudioFormat:
 
     type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
     rate: int
-    bytes_per_second: int = attrs.field(init=False, eq=False, repr=False)
-
-    @bytes_per_second.default
-    def _bytes_per_second(self) -> int:
-        return self.rate * 2 if self.type == "audio/pcm" else self.rate
+    bytes_per_second: int = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_bytes_per_second, takes_self=True)
+    )
 
     def duration_ms(self, size: int) -> float:
         """Give the length in milliseconds of ``size`` bytes."""

@@ -356,7 +356,7 @@ class RealtimeSession(Generic[TContext]):
             given: Any = audio
             if not isinstance(given, (bytes, bytearray, memoryview)):
                 raise UserTypeError(f"audio must be bytes, not {type(given).__name__}")
-            audio = bytes(given)
+            audio = bytes(audio)
         if hub.status != "connected":
             _require_entered(hub)
         if commit:

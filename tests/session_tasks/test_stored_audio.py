@@ -118,9 +118,9 @@ class Full(FakeConnection):
     def unfinished(self):
         return "own"
 
-    def send_nowait(self, event):
-        self.sent.append(event)
-        return event.audio != b"no"
+    def send_audio_nowait(self, audio):
+        self.sent.append(audio)
+        return audio != b"no"
 
     def next_nowait(self):
         return "own"
@@ -139,7 +139,15 @@ async def test_a_recorded_connection_is_as_the_one_behind_it(autojump_clock):
     inner = Full()
     recorded = _RecordedConnection(inner, InputRecording(None), lambda: True)
     names = {name for name in vars(RealtimeConnection) if not name.startswith("_")}
-    methods = {"unfinished", "send_event", "send_events", "send_nowait", "next_nowait", "deliver", "next_deadline"}
+    methods = {
+        "unfinished",
+        "send_event",
+        "send_events",
+        "send_audio_nowait",
+        "next_nowait",
+        "deliver",
+        "next_deadline",
+    }
     for name in names - methods - {"expire", "aclose"}:
         assert getattr(recorded, name) == (PCMU if name.endswith("format") else "own"), name
     assert recorded.unfinished() == recorded.next_nowait() == recorded.next_deadline() == "own"
@@ -148,12 +156,12 @@ async def test_a_recorded_connection_is_as_the_one_behind_it(autojump_clock):
     await recorded.deliver(taken.append)
     inner.events.append("own")
     assert [*taken, await anext(recorded)] == ["own", "own"]
-    yes, no = RealtimeModelSendAudio(audio=b"yes"), RealtimeModelSendAudio(audio=b"no")
-    assert recorded.send_nowait(yes) is True
-    assert recorded.send_nowait(no) is False
+    yes = RealtimeModelSendAudio(audio=b"yes")
+    assert recorded.send_audio_nowait(b"yes") is True
+    assert recorded.send_audio_nowait(b"no") is False
     await recorded.send_events([yes, yes])
     await recorded.send_event(yes)
-    assert inner.sent == [yes, no, yes, yes, yes]
+    assert inner.sent == [b"yes", b"no", yes, yes, yes]
     assert inner.bursts == [2]
     assert recorded._recording.size == 12
     await recorded.aclose()

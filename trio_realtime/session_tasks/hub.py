@@ -90,6 +90,7 @@ class ConfigWaiter:
 class SessionHub:
     """The shared state of one session."""
 
+    over: bool = False  # as ``ended``, for who asks at every event
     connection: RealtimeConnection
     tools: AgentTools
     approvals: Approvals
@@ -134,7 +135,6 @@ class SessionHub:
         self.item_answers: ItemAnswers = ItemAnswers()
         self.status: SessionStatus = "connecting"
         self.ended: trio.Event = trio.Event()
-        self.over: bool = False  # the same, for who asks at every event
         self.closing: trio.Event | None = None
         self.leaving: str | None = None
         self.failure: Exception | None = None

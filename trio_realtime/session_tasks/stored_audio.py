@@ -341,10 +341,10 @@ class _RecordedConnection(RealtimeConnection):
         self._look(event)
         await self._inner.send_event(event)
 
-    def send_nowait(self, event: RealtimeModelSendEvent) -> bool:
-        sent = self._inner.send_nowait(event)
+    def send_audio_nowait(self, audio: bytes) -> bool:
+        sent = self._inner.send_audio_nowait(audio)
         if sent:
-            self._look(event)
+            self.recording.append(audio)
         return sent
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
