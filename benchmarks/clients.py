@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 from benchmarks.budgets import OURS, OURS_FAST, REFERENCE
+from benchmarks.process import apart
 
 __all__ = ["BARE", "Client", "ClientFailed", "known_clients"]
 
@@ -57,9 +58,10 @@ class Client:
         # a proxy of the environment must not stand between the client and this machine
         environment = {**os.environ, "NO_PROXY": "127.0.0.1,localhost", "PYTHONPATH": str(_ROOT), **self.environment}
         try:
-            done = subprocess.run(
-                arguments, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-            )
+            with apart("clients"):
+                done = subprocess.run(
+                    arguments, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+                )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ClientFailed(f"{self.name}: {error}") from error
         if done.returncode:

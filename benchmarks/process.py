@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["cpu_seconds", "forget_peak", "peak_mb", "rss_mb", "settled_rss_mb", "waited_seconds"]
+__all__ = ["apart", "cpu_seconds", "forget_peak", "peak_mb", "rss_mb", "settled_rss_mb", "waited_seconds"]
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _SCHED = Path("/proc/self/schedstat")
+
+
+@contextmanager
+def apart(part: Literal["generator", "clients"]) -> Generator[None, None, None]:
+    """Let the processes that are started in the block have CPUs of their own, where there are two and the system can.
+
+    The load generator has the first, the clients the others: what a client costs must not depend on where the system
+    happens to put it, beside the generator or on top of it.
+    """
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(allowed) < 2:  # noqa: PLR2004 - one for each
+        yield
+        return
+    os.sched_setaffinity(0, allowed[:1] if part == "generator" else allowed[1:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def cpu_seconds() -> float:

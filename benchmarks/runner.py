@@ -16,6 +16,7 @@ import attrs
 
 from benchmarks.clients import BARE, Client, ClientFailed
 from benchmarks.plan import Benchmark, Case
+from benchmarks.process import apart
 
 __all__ = ["LoadGenerator", "Sample", "load_generator", "measure"]
 
@@ -55,7 +56,9 @@ class LoadGenerator:
 def load_generator() -> Generator[LoadGenerator, None, None]:
     """Run the load generator for the length of a block."""
     command = [sys.executable, "-m", "benchmarks.server", "--port", "0", "--until-eof"]
-    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with apart("generator"):
+        started = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with started as process:
         assert process.stdout is not None
         try:
             yield LoadGenerator(json.loads(process.stdout.readline())["port"])
@@ -87,15 +90,19 @@ def measure(
     with load_generator() as generator:
         for number in range(min(rounds, benchmark.most_rounds)):
             first = number % len(able) if able else 0
-            for client in able[first:] + able[:first]:
-                say(f"{benchmark.name}, round {number + 1}: {client.name}")
-                groups = [list(benchmark.cases)] if benchmark.together else [[case] for case in benchmark.cases]
-                for cases in groups:
+            groups = [list(benchmark.cases)] if benchmark.together else [[case] for case in benchmark.cases]
+            for cases in groups:  # one client after another in each, so that a slow minute hits all of them
+                for client in able[first:] + able[:first]:
+                    say(f"{benchmark.name}, round {number + 1}, {_names(cases)}: {client.name}")
                     try:
                         samples += _run(generator, client, cases, number)
                     except ClientFailed as failure:
                         failures.append(str(failure))
     return samples, failures
+
+
+def _names(cases: Sequence[Case]) -> str:
+    return ", ".join(case.name for case in cases)
 
 
 def _run(generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int) -> list[Sample]:

@@ -197,8 +197,7 @@ async def test_audio_can_be_sent_without_waiting(autojump_clock):
     async with connected() as (connection, _):
         assert not connection.send_audio_nowait(b"ab")  # a wire that cannot
         sent = []
-        connection._wire.can_send_nowait = lambda: True
-        connection._wire.send_nowait = sent.append
+        connection._wire.send_nowait = lambda frame: sent.append(frame) is None
         assert connection.send_audio_nowait(b"ab")
         assert connection.send_audio_nowait(b"")  # nothing to send
         assert [json.loads(frame)["audio"] for frame in sent] == ["YWI="]

@@ -53,7 +53,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         self._left: Unfinished | None = None
         self._wire = wire
         self._protocol = protocol
-        self._append = protocol.append
+        self._append, self._appended = protocol.append, protocol.appended
         self._events: deque[RealtimeModelEvent] = deque()
         self._caused: list[RealtimeModelEvent] = []
         self._ending: Exception | None = None
@@ -122,10 +122,10 @@ class OpenAIRealtimeConnection(RealtimeConnection):
 
     def send_audio_nowait(self, audio: bytes) -> bool:
         """See :meth:`RealtimeConnection.send_audio_nowait`."""
-        if not self._wire.can_send_nowait():
-            return False
         if audio:
-            self._wire.send_nowait(self._append(audio))
+            if not self._wire.send_nowait(self._append(audio)):
+                return False
+            self._appended(audio)
         return True
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:

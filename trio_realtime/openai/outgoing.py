@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
@@ -80,6 +80,10 @@ class OutgoingProtocol:
         model: the model that settings without one mean.
         attached: the session is a running call; no default is sent.
         dialect: how the server's events differ, if they do.
+
+    Attributes:
+        append: gives the frame that appends audio to the input buffer.
+        appended: notes that it was sent.
     """
 
     def __init__(self, state: ProtocolState, *, model: str, attached: bool, dialect: Dialect | None = None) -> None:
@@ -87,6 +91,8 @@ class OutgoingProtocol:
         self._model = model
         self._attached = attached
         self._dialect = dialect
+        self.append: Callable[[bytes], Frame] = encode_append if dialect is None else self._append_in_dialect
+        self.appended: Callable[[bytes], None] = _forget if state.unsettled is None else state.unsettled.audio
 
     def _encode(self, event: Mapping[str, Any]) -> Frame:
         return encode(event if self._dialect is None else self._dialect.to_server(event))
@@ -131,6 +137,7 @@ class OutgoingProtocol:
 
     def _audio(self, event: RealtimeModelSendAudio) -> Outgoing:
         frames: list[Frame] = [self.append(event.audio)] if event.audio else []
+        self.appended(event.audio)
         unsettled = self._state.unsettled
         if event.commit:
             event_id = event.event_id or self._state.new_id("event")
@@ -139,13 +146,7 @@ class OutgoingProtocol:
                 unsettled.commit(event_id)
         return Outgoing(frames)
 
-    def append(self, audio: bytes) -> Frame:
-        """Give the frame that appends audio, which is not empty, to the input buffer."""
-        unsettled = self._state.unsettled
-        if unsettled is not None:
-            unsettled.audio(audio)
-        if self._dialect is None:
-            return encode_append(audio)
+    def _append_in_dialect(self, audio: bytes) -> Frame:
         return self._encode(InputAudioBufferAppend(audio=audio).to_wire())
 
     def _item_id(self, wanted: str | None) -> str:
@@ -335,6 +336,11 @@ class OutgoingProtocol:
             parameters={name: value for name, value in data.items() if name not in {"type", "event_id"}},
         )
         return Outgoing(self._perform(self._state.responses.request(request, now), now))
+
+
+def _forget(audio: bytes) -> None:
+    """Keep nothing of what was sent."""
+    del audio
 
 
 def note_raw(unsettled: Unsettled, data: Mapping[str, Any]) -> None:

@@ -46,8 +46,9 @@ class OpenAIProtocol:
         new_id: makes ids of events and items.
 
     Attributes:
-        append: gives the frame that appends audio to the input buffer, of any that is not empty; what :meth:`send` does
-            for a piece of audio, for less.
+        append: gives the frame that appends a piece of audio to the input buffer. With ``appended`` it is what
+            :meth:`send` does for it, for less.
+        appended: notes that such a frame was sent.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class OpenAIProtocol:
         self._incoming = Incoming(self._state)
         self._outgoing = OutgoingProtocol(self._state, model=model, attached=attached, dialect=dialect)
         self.append: Callable[[bytes], str | bytes] = self._outgoing.append
+        self.appended: Callable[[bytes], None] = self._outgoing.appended
         self._dialect = dialect
         self._raw = raw
         self._plain = dialect is None and not raw

@@ -114,13 +114,17 @@ class Wire(ABC):
         for message in messages:
             await self.send(message)
 
-    def can_send_nowait(self) -> bool:
-        """Whether :meth:`send_nowait` can be used now: the wire is open, and nothing is in the way."""
-        return False
+    def send_nowait(self, message: bytes | str) -> bool:
+        """Send a text message at once, if the wire is open and nothing is in the way. Not a checkpoint.
 
-    def send_nowait(self, message: bytes | str) -> None:
-        """Send a text message without waiting, where :meth:`can_send_nowait` has just said so. Not a checkpoint."""
-        raise NotImplementedError
+        Returns:
+            whether it was sent; if not, nothing of it was.
+
+        Raises:
+            UserError: the message cannot be sent as UTF-8 text.
+        """
+        del message
+        return False
 
     @abstractmethod
     async def receive(self) -> str | bytes:

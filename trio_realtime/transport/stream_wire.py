@@ -160,19 +160,18 @@ class StreamWire(Wire):
         """Whether the connection is over, or on its way to be."""
         return self._inbox.ending is not None
 
-    def can_send_nowait(self) -> bool:
-        """See :meth:`Wire.can_send_nowait`."""
-        proxy = self._proxy
-        return proxy.backlog < BACKLOG and self._inbox.ending is None and not proxy.write_failed
-
-    def send_nowait(self, message: bytes | str) -> None:
+    def send_nowait(self, message: bytes | str) -> bool:
         """See :meth:`Wire.send_nowait`."""
+        proxy = self._proxy
+        if proxy.backlog >= BACKLOG or proxy.write_failed or self._inbox.ending is not None:
+            return False
         text = message if type(message) is bytes and message.isascii() else as_utf8(message)
         if self._framed_here:
-            self._proxy.hand_over(self._framer.frame(text))
+            proxy.hand_over(self._framer.frame(text))
         else:
             self._write((text,))
         self._messages_sent += 1
+        return True
 
     async def receive(self) -> str | bytes:
         """See :meth:`Wire.receive`."""

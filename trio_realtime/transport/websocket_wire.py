@@ -66,9 +66,11 @@ class WebSocketWire(StreamWire):
         await self._proxy.flush()
         self._messages_sent += 1
 
-    def can_send_nowait(self) -> bool:
-        """See :meth:`Wire.can_send_nowait`."""
-        return not self._write_through and super().can_send_nowait() and self._open_connection.closed is None
+    def send_nowait(self, message: bytes | str) -> bool:
+        """See :meth:`Wire.send_nowait`."""
+        if self._write_through or self._open_connection.closed is not None:
+            return False
+        return super().send_nowait(message)
 
     def _closed_by_peer(self) -> Ending | None:
         reason = self._open_connection.closed

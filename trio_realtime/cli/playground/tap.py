@@ -52,12 +52,11 @@ class _Tapped(Wire):
             self._tap("sent", message)
         await self._wire.send_many(messages)
 
-    def can_send_nowait(self) -> bool:
-        return self._wire.can_send_nowait()
-
-    def send_nowait(self, message: bytes | str) -> None:
-        self._tap("sent", message)
-        self._wire.send_nowait(message)
+    def send_nowait(self, message: bytes | str) -> bool:
+        sent = self._wire.send_nowait(message)
+        if sent:
+            self._tap("sent", message)
+        return sent
 
     async def receive(self) -> str | bytes:
         message = await self._wire.receive()
