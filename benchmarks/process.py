@@ -27,7 +27,7 @@ def apart(part: Literal["generator", "clients"]) -> Generator[None, None, None]:
     happens to put it, beside the generator or on top of it.
     """
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if len(allowed) < 2:  # noqa: PLR2004 - one for each
+    if len(allowed) < 2:
         yield
         return
     os.sched_setaffinity(0, allowed[:1] if part == "generator" else allowed[1:])
