@@ -116,19 +116,19 @@ class HistoryKeeper:
         self, role: Any, event: Any, delta: str, text: str | GrowingText, *, final: bool = False, error: Any = None
     ) -> None:
         hub = self._hub
-        hub.offer(
-            RealtimeTranscript,
-            len(text) if final else len(delta),
-            role=role,
-            item_id=event.item_id,
-            delta=delta,
-            text=text,
-            final=final,
-            error=error,
-            content_index=event.content_index,
-            response_id=getattr(event, "response_id", None),
-            received_at=event.received_at,
-        )
+        fields = {
+            "info": hub.info,
+            "role": role,
+            "item_id": event.item_id,
+            "delta": delta,
+            "text": text,
+            "final": final,
+            "error": error,
+            "content_index": event.content_index,
+            "response_id": getattr(event, "response_id", None),
+            "received_at": event.received_at,
+        }
+        hub.offer_fields(RealtimeTranscript, fields, len(text) if final else len(delta), 0.0)
 
     def _history_updated(self, received_at: float | None) -> None:
         history = self._hub.conversation.snapshot()

@@ -171,7 +171,7 @@ async def _prepare(hub: SessionHub) -> RealtimeModelConfig:
     hub.guardrails = GuardrailRunner(hub)
     hub.settle_checks = hub.guardrails.settle
     hub.tool_runner = ToolRunner(hub)
-    hub.handle = ModelEventHandler(hub)
+    hub.handle = ModelEventHandler(hub).handle
     if hub.keeper is not None:
         await hub.keeper.open()
     config, hub.tools = await connect_settings(hub)

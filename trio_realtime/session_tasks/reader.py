@@ -137,7 +137,7 @@ class ModelEventHandler:
         if hub.stored is not None:
             self._table = hub.stored.listening(self._table)
 
-    def __call__(self, event: RealtimeModelEvent) -> None:
+    def handle(self, event: RealtimeModelEvent) -> None:
         """Handle one event. A fault of this library ends the session with InternalError."""
         hub = self._hub
         if hub.over:

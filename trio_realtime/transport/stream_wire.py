@@ -43,7 +43,8 @@ class _Burst:
         self.count = 0
         self.enough = False
 
-    def __call__(self, message: str | bytes) -> bool:
+    def put(self, message: str | bytes) -> bool:
+        """Take a message; gives whether that is all for now."""
         self.count += 1
         self.enough = self._take(message)
         return self.enough or self.count >= BURST
@@ -197,7 +198,7 @@ class StreamWire(Wire):
             with proxy.aside():
                 while not burst.enough:
                     burst.count = 0
-                    while (message := inbox.receive_nowait()) is not None and not burst(message):
+                    while (message := inbox.receive_nowait()) is not None and not burst.put(message):
                         pass
                     if burst.enough:
                         await trio.lowlevel.cancel_shielded_checkpoint()
@@ -217,7 +218,7 @@ class StreamWire(Wire):
         """Let messages go to a burst as they come; the block is cancelled when it is enough, and at the end."""
         inbox = self._inbox
         with trio.CancelScope() as scope:
-            inbox.take, inbox.on_change = burst, scope.cancel
+            inbox.take, inbox.on_change = burst.put, scope.cancel
             try:
                 yield
             finally:

@@ -45,7 +45,9 @@ class TextFramer:
 
     def __init__(self, *, client: bool) -> None:
         self._flag = 0x80 if client else 0
+        self._two_bytes = _WHOLE_TEXT + bytes((self._flag | 126,))
         self._keys = b""
+        self._used = 0  # bytes of the keys
 
     def frame(self, payload: bytes) -> bytes:
         """Give the frame of a message whose UTF-8 is ``payload``."""
@@ -53,12 +55,14 @@ class TextFramer:
         if length < _ONE_BYTE:
             head = _WHOLE_TEXT + bytes((flag | length,))
         elif length < _TWO_BYTES:
-            head = _WHOLE_TEXT + bytes((flag | 126,)) + length.to_bytes(2)
+            head = self._two_bytes + length.to_bytes(2)
         else:
             head = _WHOLE_TEXT + bytes((flag | 127,)) + length.to_bytes(8)
         if not flag:
             return head + payload
-        if not self._keys:
-            self._keys = os.urandom(4 * _KEYS)
-        key, self._keys = self._keys[:4], self._keys[4:]
+        used = self._used
+        if used == len(self._keys):
+            self._keys, used = os.urandom(4 * _KEYS), 0
+        self._used = used + 4
+        key = self._keys[used : used + 4]
         return head + key + _mask(payload, key)
