@@ -270,6 +270,7 @@ async def test_what_a_command_fails_with_is_told(autojump_clock, page, monkeypat
 
 async def test_the_raw_wire_has_no_audio_and_no_secret(autojump_clock, page):
     await page.send("raw", on=True)
+    await trio.sleep(1)  # commands and audio are taken by two tasks
     await page.raw(synthesize("a" * 4)[:1920])
     await page.send("say", text="Say hello there")
     await page.until("agent_end")
