@@ -535,9 +535,11 @@ class RealtimeRunConfig:
         store_audio: keep the audio in the history, as base64 in the ``audio`` of its parts: of the user's speech what
             was committed for it, in the format of the input; of the agent's, in that of the output, what was heard if
             it was interrupted, complete when its part is (False: a minute is 2.9 MB, 3.8 as base64, and most
-            applications have the audio anyway). It is neither in snapshots and stores nor told to another connection.
+            applications have the audio anyway). It is in ``session.history`` alone: not in events, snapshots and
+            stores, nor told to another connection.
         max_stored_audio_bytes: audio that is kept at most, counted before base64 (64 MiB: 23 minutes of it); the oldest
-            is dropped first, without an event, as ``statistics()`` tells. None: all of it.
+            is dropped first, without an event, as ``statistics()`` tells. What the user says until an item is made of
+            it counts apart, up to as much. None: all of it.
     """
 
     model_settings: RealtimeSessionModelSettings = RealtimeSessionModelSettings()

@@ -244,7 +244,7 @@ class RealtimeHistoryUpdated(_SessionEvent):
     """The history has changed.
 
     Attributes:
-        history: a snapshot that never changes.
+        history: a snapshot that never changes. Audio (``store_audio``) is only in ``session.history``.
     """
 
     type: Literal["history_updated"] = "history_updated"

@@ -156,7 +156,7 @@ class TestInterrupt:
         talk.speak("b", 1000, 0.0)
         playing, points = talk.playback.interrupt(0.4)
         assert playing == Heard(
-            response_id="r1", item_id="a", content_index=0, heard_ms=400, total_ms=1000, complete=True
+            response_id="r1", item_id="a", content_index=0, heard_ms=400, given_ms=1000, total_ms=1000, complete=True
         )
         assert points == (cut("a", 400), cut("b", 0))
 

@@ -84,7 +84,7 @@ def test_turn_detection_commits_up_to_the_end_of_the_speech(unsettled):
         unsettled.audio(bytes([second]) * 48_000)
     unsettled.speech_stopped(2_500)  # in the middle of the third
     unsettled.committed()
-    assert [piece[0] for piece in left(unsettled)] == [2, 3]
+    assert b"".join(left(unsettled)) == bytes([2]) * 24_000 + bytes([3]) * 48_000
     unsettled.committed()  # nobody said where the speech ended
     assert not unsettled.has_audio
     unsettled.audio(bytes([9]) * 48_000)
@@ -131,3 +131,17 @@ def test_audio_goes_again_in_pieces_of_a_second(unsettled):
     assert [len(piece) for piece in left(unsettled)] == [48_000, 48_000, 48_000]
     unsettled.audio(bytes(960))
     assert [len(piece) for piece in left(unsettled)][-1] == 960
+
+
+def test_a_piece_that_was_committed_in_part_is_cut_between_samples(unsettled):
+    unsettled.audio(bytes(range(100)) * 960)  # two seconds in one piece
+    unsettled.speech_stopped(0.35)
+    unsettled.committed()
+    assert left(unsettled)[0][0] == 16
+    unsettled.speech_stopped(1_000)
+    unsettled.committed()
+    assert sum(map(len, left(unsettled))) == 48_000
+    unsettled.audio_format = PCMU
+    unsettled.speech_stopped(48_003 / 8)
+    unsettled.committed()
+    assert sum(map(len, left(unsettled))) == 47_997

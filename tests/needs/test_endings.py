@@ -9,6 +9,7 @@ from tests.session_tasks.support import audio, begin, end, scripted
 from tests.talk import collect, count, get_weather, kinds, make_agent, of, outputs, talk
 from trio_realtime import (
     LocalPlaybackTracker,
+    RealtimePlaybackTracker,
     RealtimeRunner,
     SessionClosed,
     ToolContext,
@@ -301,3 +302,23 @@ async def test_need_17_however_many_items_are_to_be_heard_they_are_heard_first(t
                         await trio.sleep(0.1)
                         tracker.on_play_bytes(event.item_id, event.content_index, event.audio.data)
             assert trio.current_time() - began == pytest.approx(15, abs=0.1)
+
+
+async def test_need_17_audio_that_was_dropped_is_not_waited_for(autojump_clock):
+    tracker = RealtimePlaybackTracker()
+    config, model_config = {"delivery": {"max_buffered_ms": 2000}}, {"playback_tracker": tracker}
+    async with talk(ScriptEngine([Say(GOODBYE * 4)]), config=config, model_config=model_config) as (session, _):
+
+        async def play():
+            async for event in session:
+                if event.type == "audio":
+                    await trio.sleep(len(event.audio.data) / 48_000)
+                    tracker.on_play_bytes(event.item_id, event.content_index, event.audio.data)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play)
+            await session.send_message("Bye")
+            begun = trio.current_time()
+            await session.end("playback", timeout=1000)
+            assert session.statistics().dropped_ms > 1000
+            assert 1 < trio.current_time() - begun < 5

@@ -16,6 +16,8 @@ from trio_realtime import (
     OpenAIRealtimeWebSocketModel,
     OutputGuardrail,
     RealtimeAudio,
+    RealtimeHistoryAdded,
+    RealtimeHistoryUpdated,
     RealtimeRunner,
     UserError,
 )
@@ -52,7 +54,7 @@ async def test_need_29_audio_of_both_sides_is_stored_on_request(autojump_clock):
         assert agent == given(events)
         assert len(agent) > 4800
         first = next(event.item for event in of(events, "history_added") if event.item.role == "user")
-        assert first.content[0].audio is not None  # it comes with it
+        assert first.content[0].audio is None  # an event that waits would keep it alive
         assert session.statistics().stored_audio_bytes == len(user) + len(agent)
 
 
@@ -263,7 +265,7 @@ async def test_need_29_what_is_not_stored_costs_nothing(autojump_clock):
         hub = session._hub
         assert hub.stored is None
         assert type(hub.connection).__module__ == "trio_realtime.openai.connection"
-        assert hub.handle._table[m.RealtimeModelAudioEvent].__self__ is hub.handle
+        assert hub.handle.__self__._table[m.RealtimeModelAudioEvent].__self__ is hub.handle.__self__
         assert session.statistics().stored_audio_bytes == 0
 
 
@@ -272,3 +274,18 @@ async def test_need_29_audio_beside_the_conversation_is_not_stored(autojump_cloc
         async with session.respond("Say hello", conversation="none") as turn:
             await turn.text()
         assert session.statistics().stored_audio_bytes == 0
+
+
+async def test_need_29_events_that_wait_keep_no_stored_audio(autojump_clock):
+    config = {**STORE, "max_stored_audio_bytes": 100_000}
+    async with talk(ScriptEngine([Say("Hello there, my friend.")] * 5), config=config) as (session, _):
+        waiting = session.events(RealtimeHistoryUpdated, RealtimeHistoryAdded)
+        for _ in range(5):
+            await session.send_message("Hi")
+            await collect(session, "agent_end")
+        assert session.statistics().stored_audio_bytes > 0
+        assert any(stored(session))
+        told = [waiting.buffer.pop() for _ in range(len(waiting.buffer))]
+        items = [item for event in told for item in getattr(event, "history", None) or [event.item]]
+        assert len(items) > 20
+        assert {getattr(part, "audio", None) for item in items for part in item.content} == {None}

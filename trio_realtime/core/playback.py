@@ -69,6 +69,7 @@ class Heard:
     Attributes:
         response_id, item_id, content_index: which part.
         heard_ms: how much was played.
+        given_ms: how much the application was given; less than there is, where some was dropped or is still to come.
         total_ms: how much there is, as far as it has been received.
         complete: no more of it will come.
     """
@@ -77,6 +78,7 @@ class Heard:
     item_id: str
     content_index: int
     heard_ms: float
+    given_ms: float
     total_ms: float
     complete: bool
 
@@ -254,6 +256,7 @@ def _heard(track: _Track, heard_ms: float) -> Heard:
         item_id=track.item_id,
         content_index=track.content_index,
         heard_ms=heard_ms,
+        given_ms=track.given_ms,
         total_ms=track.received_ms,
         complete=track.complete,
     )

@@ -57,6 +57,7 @@ class Unsettled:
         self._dropped = 0
         self._limit = int(PCM16.bytes_per_second * MAX_AUDIO_SECONDS)
         self._format = PCM16
+        self._sample = 2  # bytes
 
     @property
     def audio_format(self) -> AudioFormat:
@@ -66,6 +67,7 @@ class Unsettled:
     @audio_format.setter
     def audio_format(self, audio_format: AudioFormat) -> None:
         self._format = audio_format
+        self._sample = 2 if audio_format.type == "audio/pcm" else 1
         self._limit = int(audio_format.bytes_per_second * MAX_AUDIO_SECONDS)
 
     @property
@@ -149,7 +151,7 @@ class Unsettled:
             self._log = [entry for i, entry in enumerate(self._log) if i > at or not _of_buffer(entry)]
         else:
             end = self._sent if self._stopped is None else self._stopped
-            self._take_audio(end - (self._sent - self._held), whole=True)
+            self._take_audio(end - (self._sent - self._held), exactly=True)
         self._stopped = None
         self._dropped = 0
 
@@ -193,11 +195,19 @@ class Unsettled:
                 return entry
         return None
 
-    def _take_audio(self, size: int, *, whole: bool = False) -> int:
-        """Take away the oldest audio, ``size`` bytes at least (``whole``: at most); gives how much it was."""
+    def _take_audio(self, size: int, *, exactly: bool = False) -> int:
+        """Take away the oldest audio, ``size`` bytes or up to a piece more; gives how much it was.
+
+        ``exactly``: no more than that; a piece is cut between two samples.
+        """
         taken = 0
         for entry in [entry for entry in self._log if isinstance(entry, _Audio)]:
-            while entry.pieces and taken < size and (not whole or taken + len(entry.pieces[0]) <= size):
+            while entry.pieces and taken < size:
+                rest = (size - taken) // self._sample * self._sample
+                if exactly and len(entry.pieces[0]) > rest:
+                    entry.pieces[0] = entry.pieces[0][rest:]
+                    taken += rest
+                    break
                 taken += len(entry.pieces.popleft())
             if entry.pieces:
                 break

@@ -81,4 +81,6 @@ class Ending:
             return True
         if hub.tracker is None:
             return hub.playback.remaining_ms(now) > 0
-        return any(not part.finished for part in hub.playback.heard(now, hub.tracker.get_state()))
+        # Nothing waits to be given: what was dropped, because the application was slow, will not be played.
+        parts = hub.playback.heard(now, hub.tracker.get_state())
+        return any(not part.complete or part.heard_ms < (part.given_ms or part.total_ms) for part in parts)

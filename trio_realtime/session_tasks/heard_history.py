@@ -110,5 +110,5 @@ class HeardHistory:
             self._publish(None)
 
     def _publish(self, received_at: float | None) -> None:
-        history = self._hub.conversation.snapshot()
+        history = self._hub.told_history()
         self._hub.publish(RealtimeHistoryUpdated(info=self._hub.info, history=history, received_at=received_at))

@@ -131,7 +131,7 @@ class HistoryKeeper:
         hub.offer_fields(RealtimeTranscript, fields, len(text) if final else len(delta), 0.0)
 
     def _history_updated(self, received_at: float | None) -> None:
-        history = self._hub.conversation.snapshot()
+        history = self._hub.told_history()
         self._hub.offer(RealtimeHistoryUpdated, history=history, received_at=received_at)
 
     def _history_added(self, item_id: str, received_at: float | None) -> None:
@@ -140,6 +140,8 @@ class HistoryKeeper:
         if most is not None:
             self._hub.conversation.keep(most)
         if item is not None:
+            stored = self._hub.stored
+            item = item if stored is None else stored.plain(item)
             self._hub.offer(RealtimeHistoryAdded, item=item, received_at=received_at)
 
     def _add_words(self, event: Any, kind: PartKind, delta: str) -> GrowingText:

@@ -29,6 +29,7 @@ from trio_realtime.events import (
     RealtimeEventInfo,
     RealtimeSessionEvent,
 )
+from trio_realtime.items import RealtimeItem
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendInterrupt
 from trio_realtime.session_tasks.heard_history import HeardHistory
@@ -250,6 +251,11 @@ class SessionHub:
         """Tell the application and the hooks of an error that does not end the session."""
         self.publish_before(before, RealtimeError(info=self.info, error=error, received_at=received_at))
         self.hooks.error(error)
+
+    def told_history(self) -> Sequence[RealtimeItem]:
+        """Give the history as events tell of it: without stored audio, which an event that waits would keep alive."""
+        history = self.conversation.snapshot()
+        return history if self.stored is None else self.stored.without(history)
 
     def tokens_used(self) -> int:
         """Tokens of the responses and transcripts of this session; of all its sessions, if the context is shared."""

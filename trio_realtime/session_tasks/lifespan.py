@@ -188,7 +188,7 @@ async def _arrive(scope: trio.CancelScope) -> None:
 def _start(hub: SessionHub, nursery: trio.Nursery) -> _Services:
     hub.status, hub.began = "connected", trio.current_time()
     hub.publish(RealtimeConnectionEvent(info=hub.info, status="connected"))
-    hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+    hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.told_history()))
     return _Services(hub, nursery)
 
 

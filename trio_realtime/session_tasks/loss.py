@@ -118,7 +118,7 @@ def end_responses(hub: SessionHub) -> None:
         response.lost = True
         _cut(hub, response)
     if _settle_items(hub):
-        hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+        hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.told_history()))
     for response in active:
         hub.handle(
             RealtimeModelTurnEndedEvent(

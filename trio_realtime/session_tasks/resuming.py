@@ -242,6 +242,6 @@ async def _settle(hub: SessionHub, snapshot: SessionSnapshot) -> None:
         hub.conversation.complete_call(call.call_id, _CUT_OFF)
         hub.report(AgentsException(f"the call {call.call_id!r} of the tool {item.name!r} was cut off"))
     if failed:
-        hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+        hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.told_history()))
     if failed or (snapshot.awaits_response and not runs):
         hub.tool_runner.go_on()

@@ -137,7 +137,7 @@ class StoredAudio:
 
     def _complete(self, key: Key) -> None:
         if self._growing.pop(key, None) is not None and self._settle(key, None):
-            history = self._hub.conversation.snapshot()
+            history = self._hub.told_history()
             self._hub.offer(RealtimeHistoryUpdated, history=history, received_at=None)
 
     def cut(self, item_id: str, index: int, heard_ms: int) -> None:
@@ -233,13 +233,14 @@ class StoredAudio:
         for index in tuple(self._indices.get(item_id, ())):
             self._drop((item_id, index))
 
-    # -- snapshots ---------------------------------------------------------------------------------------------------
+    # -- without it ---------------------------------------------------------------------------------------------------
 
     def without(self, history: Iterable[RealtimeItem]) -> tuple[RealtimeItem, ...]:
-        """Give items without the audio that is stored here, for a snapshot."""
-        return tuple(self._without(item) for item in history)
+        """Give items without the audio that is stored here, for a snapshot or an event."""
+        return tuple(self.plain(item) for item in history)
 
-    def _without(self, item: RealtimeItem) -> RealtimeItem:
+    def plain(self, item: RealtimeItem) -> RealtimeItem:
+        """Give an item without the audio that is stored here."""
         if item.item_id not in self._indices or not isinstance(item, UserMessageItem | AssistantMessageItem):
             return item
         made = self._plain.get(item.item_id)

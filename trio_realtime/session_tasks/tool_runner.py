@@ -317,4 +317,4 @@ class ToolRunner:
         elif not last and event.response_id and self._nursery is not None:
             self._nursery.start_soon(self._go_on_at_last, event.response_id, name="tools: end of the response")
         if hub.conversation.complete_call(event.call_id, answer.text) is not None:
-            hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+            hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.told_history()))
