@@ -2,7 +2,8 @@
 
 What it gives is what the general way gives, by way of a dict and a typed server event, for less than half. A message
 that it cannot read, or that does not begin with its type as the service's do, is left to that way, which also knows
-what is wrong with it.
+what is wrong with it. Only what it does not look at is not found wrong here: a number out of range in a field that this
+library has no use for, a second type.
 """
 
 from __future__ import annotations
