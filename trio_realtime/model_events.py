@@ -254,11 +254,13 @@ class RealtimeModelItemUpdatedEvent(_ModelEvent):
     Attributes:
         item: what is known; parts that are None in it are not known.
         anchored: ``item.previous_item_id`` is the server's word on its place (None then means: it is the first).
+        response_id: the response that makes it, where the server's event says so.
     """
 
     type: Literal["item_updated"] = "item_updated"
     item: RealtimeItem
     anchored: bool = False
+    response_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)

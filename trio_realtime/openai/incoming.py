@@ -198,8 +198,10 @@ class Incoming:
     def _item_retrieved(self, event: sse.ConversationItemRetrievedEvent, now: float) -> Events:
         return self._item(item_of(event.item), now)
 
-    def _item(self, item: RealtimeItem | None, now: float) -> Events:
-        return [] if item is None else [RealtimeModelItemUpdatedEvent(received_at=now, item=item)]
+    def _item(self, item: RealtimeItem | None, now: float, response_id: str | None = None) -> Events:
+        if item is None:
+            return []
+        return [RealtimeModelItemUpdatedEvent(received_at=now, item=item, response_id=response_id)]
 
     def _item_deleted(self, event: sse.ConversationItemDeletedEvent, now: float) -> Events:
         self._state.cut.discard(event.item_id)
@@ -343,7 +345,7 @@ class Incoming:
         hosted = self._hosted.item(event.item, now, done=done, response_id=event.response_id)
         if hosted or self._state.responses.is_out_of_band(event.response_id):
             return hosted
-        return self._item(item_of(event.item), now)
+        return self._item(item_of(event.item), now, event.response_id)
 
     def _output_item_done(self, event: rse.ResponseOutputItemDoneEvent, now: float) -> Events:
         events, item = self._output_item(event, now), event.item

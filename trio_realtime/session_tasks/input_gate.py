@@ -33,6 +33,7 @@ from trio_realtime.model_inputs import (
 from trio_realtime.session_tasks.loss import request_name
 from trio_realtime.session_tasks.recovery import speak
 from trio_realtime.session_tasks.tool_scopes import called_by
+from trio_realtime.session_tasks.unscreened import UnscreenedResponses
 
 if TYPE_CHECKING:
     from trio_realtime.config import RealtimeRunConfig
@@ -115,11 +116,13 @@ class InputGate:
 
     Attributes:
         on: the user's words are screened.
+        stopped: responses that know words which nobody had looked at.
     """
 
     def __init__(self, hub: SessionHub) -> None:
         config = hub.run_config
         self.on: bool = config.gate_input
+        self.stopped: UnscreenedResponses = UnscreenedResponses(hub)
         self._hub = hub
         settings = config.model_settings.overlaid(hub.model_config.initial_model_settings)
         self._answers: bool = getattr(_detection(settings)[0], "create_response", NOT_GIVEN) is not False
@@ -182,23 +185,27 @@ class InputGate:
             if len(self._own) > _OWN:
                 del self._own[next(iter(self._own))]
 
-    def begun(self, event: RealtimeModelTurnStartedEvent, response: Response) -> None:
+    def begun(self, event: RealtimeModelTurnStartedEvent, response: Response) -> bool:
         """A response has begun: one that was asked for too early, so that it knows unscreened words, is stopped.
 
-        Nobody hears it. It is asked for again when they have been looked at; for the application it is the same turn.
+        It has no effect: nobody is told of it, and none of its calls are run. It is asked for again when they have been
+        looked at; for the application it is the same turn. Says whether it is stopped.
         """
         hub = self._hub
         named = hub.connection.names_requests and event.default_conversation and not response.silenced
         if not (self._unjudged and named) or event.request_id in self._own:
-            return
+            return False
         unfinished = hub.connection.unfinished().responses
-        for again in [left.again for left in unfinished if left.response_id == event.response_id]:
+        agains = [left.again for left in unfinished if left.response_id == event.response_id]
+        for again in agains:
+            self.stopped.add(event.response_id)
             response.silenced = response.cut = response.asked_again = True
             stop = RealtimeModelSendInterrupt(
                 response_id=event.response_id, force_response_cancel=True, cancel_response_only=True
             )
             hub.outbox.send_first(stop)
             self.ask(again)
+        return bool(agains)
 
     def forget(self, request_id: str) -> None:
         """Nobody wants the response any more that has waited here."""

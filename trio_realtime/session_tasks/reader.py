@@ -136,6 +136,8 @@ class ModelEventHandler:
         }
         if hub.stored is not None:
             self._table = hub.stored.listening(self._table)
+        if hub.input_gate.on:
+            self._table = hub.input_gate.stopped.listening(self._table)
 
     def handle(self, event: RealtimeModelEvent) -> None:
         """Handle one event. A fault of this library ends the session with InternalError."""
@@ -199,8 +201,8 @@ class ModelEventHandler:
         )
         if hub.turns.was_left(event):
             hub.silence_from_the_start(response)
-        if hub.input_gate.on:
-            hub.input_gate.begun(event, response)
+        if hub.input_gate.on and hub.input_gate.begun(event, response):
+            return
         start = RealtimeAgentStartEvent(
             info=hub.info, agent=hub.agent, response_id=event.response_id, received_at=event.received_at
         )
