@@ -406,7 +406,8 @@ class RealtimeGuardrailsSettings:
             It comes before every answer that waits, and not at all if another answer has begun, or was asked for at the
             service, before the guardrail tripped.
         timeout: seconds that one guardrail may take before it counts as one that raised (10: a check by another
-            model fits in; the end of a turn waits for its last check).
+            model fits in; the end of a turn waits for its last check). With ``gate_input`` also until the words of a
+            spoken item come; None waits a minute for these.
     """
 
     debounce_text_length: int = attrs.field(default=100, validator=_not_negative)

@@ -25,6 +25,7 @@ from trio_realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeMo
 from trio_realtime.server import (
     CallTool,
     Delay,
+    Drop,
     LocalServer,
     Pause,
     Say,
@@ -654,3 +655,98 @@ async def test_need_31_what_follows_an_item_that_was_deleted_finds_its_place(aut
         await session.send_message("well?")
         await collect(session, "agent_end")
         assert [item.item_id for item in session.history] == [one.wire["id"] for one in server.state.conversation]
+
+
+# -- items that go -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout", [None, 5])
+@pytest.mark.parametrize("when", ["transcribed", "looked at", "in line"])
+@pytest.mark.parametrize("how", ["delete_item", "raw"])
+async def test_need_31_nothing_waits_for_an_item_that_was_deleted(how, when, timeout, autojump_clock):
+    words = Transcript("A bomb", delay=3 if when == "transcribed" else 0)
+    user = ["Hello", words] if when == "in line" else [words]
+    engine = ScriptEngine([*(Turn("Never.", user=one) for one in user), Say("Never.")], restart=False)
+    config = gated(screen(4), detection=None, recovery="No.", timeout=timeout)
+    async with talk(engine, config=config) as (session, server):
+        for _ in user:
+            await session.send_audio(SPOKEN)
+            await session.commit_audio(respond=False)
+        item_id = session.history[-1].item_id
+        await trio.sleep(0.5)
+        if how == "delete_item":
+            await session.delete_item(item_id)
+        else:
+            message = RealtimeModelRawClientMessage(type="conversation.item.delete", other_data={"item_id": item_id})
+            await session.model.send_event(RealtimeModelSendRawMessage(message=message))
+            await collect(session, "history_updated")
+            await trio.sleep(0.1)
+        start = trio.current_time()
+        await session.send_message("well?")
+        assert trio.current_time() - start < 0.1 if when != "in line" else trio.current_time() <= 4
+        await trio.sleep(20)
+        events = await collect(session, "agent_end")
+        assert of(events, "error") == of(events, "input_guardrail_tripped") == []
+        assert count(server, "conversation.item.delete") == count(server, "response.create") == 1
+
+
+@pytest.mark.parametrize("timeout", [None, 5])
+async def test_need_31_nothing_waits_for_an_item_that_was_lost_with_its_connection(timeout, autojump_clock):
+    engine = ScriptEngine([Turn("Never.", user=Transcript("Hi", delay=3)), Say("Never.")], restart=False)
+    server = LocalServer(engine, pace=None)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    config = gated(screen(4), detection=None, recovery="No.", timeout=timeout)
+    async with await RealtimeRunner(make_agent(), model=model, config=config).run(
+        model_config={"api_key": KEY}
+    ) as session:
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await server.connections[0].drop()
+        await collect(session, "connection", status="reconnected")
+        start = trio.current_time()
+        await session.send_message("well?")
+        assert trio.current_time() == start
+        await trio.sleep(100)
+        events = await collect(session, "agent_end")
+        assert of(events, "error") == of(events, "input_guardrail_tripped") == []
+        assert count(server.connections[1], "response.create") == 1
+
+
+@pytest.mark.parametrize("words", ["Hi", "A bomb"])
+async def test_need_31_the_words_that_a_lost_connection_leaves_are_screened(words, autojump_clock):
+    engine = ScriptEngine([Turn("Hello!", user=words), Say("Hello!"), Say("Never.")])
+    faults = [Drop(event="conversation.item.input_audio_transcription.completed")]
+    async with talk(engine, config=gated(detection=None, timeout=None), faults=faults) as (session, _):
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        if words == "Hi":
+            await collect(session, "agent_end")
+        else:
+            (tripped,) = of(await collect(session, "input_guardrail_tripped"), "input_guardrail_tripped")
+            assert tripped.message == words
+            await trio.sleep(1)
+            assert len(session.history) == 0
+
+
+async def test_need_31_words_that_a_lost_connection_had_still_to_say_are_screened(autojump_clock):
+    engine = ScriptEngine([Turn("Never.", user=Transcript("A bomb", delay=3)), Say("Never.")])
+    async with talk(engine, config=gated(screen(), detection=None)) as (session, _):
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        gate = session._hub.input_gate
+        gate.connection_lost()
+        assert not gate.screening
+        (tripped,) = of(await collect(session, "input_guardrail_tripped"), "input_guardrail_tripped")
+        assert tripped.message == "A bomb"
+
+
+async def test_need_31_without_a_timeout_words_are_not_waited_for_for_ever(autojump_clock):
+    engine = ScriptEngine([Turn("Never.", user=Transcript("Hi", delay=1000)), Say("Never.")])
+    async with talk(engine, config=gated(screen(), detection=None, timeout=None)) as (session, _):
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await trio.sleep(30)
+        (error,) = of(await collect(session, "error"), "error")
+        assert isinstance(error.error, RealtimeTimeoutError)
+        await session.send_message("well?")
+        assert trio.current_time() == pytest.approx(60)

@@ -183,6 +183,7 @@ class HistoryKeeper:
 
     def _item_deleted(self, event: RealtimeModelItemDeletedEvent) -> None:
         self._hub.item_answers.done("delete", event.item_id)
+        self._hub.input_gate.gone(event.item_id)
         if not self._hub.supervisor.replayer.is_remade(event.item_id) and self._hub.conversation.delete(event.item_id):
             self._history_updated(event.received_at)
 

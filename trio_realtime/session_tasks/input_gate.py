@@ -20,6 +20,7 @@ import trio
 
 from trio_realtime._structure import NOT_GIVEN
 from trio_realtime.config import RealtimeSessionModelSettings, RealtimeTurnDetectionConfig
+from trio_realtime.core.replay import message_content
 from trio_realtime.errors import InputGuardrailTripwireTriggered, RealtimeTimeoutError, ServerError, UserError
 from trio_realtime.events import RealtimeInputGuardrailTripped
 from trio_realtime.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
@@ -45,6 +46,7 @@ __all__ = ["InputGate", "gated_settings"]
 
 _EMPTY = "input_audio_buffer_commit_empty"
 _OWN = 64  # requests of guardrails that are remembered until they are sent
+_WORDS = 60.0  # seconds for a transcript where guardrails have no timeout: what has not come by then does not come
 _looking: ContextVar[bool] = ContextVar("_looking", default=False)  # in a guardrail: what it asks for is not held up
 
 
@@ -132,6 +134,8 @@ class InputGate:
         self._commits: list[_Commit] = []
         self._pending: dict[str, float] = {}
         self._unjudged: set[str] = set()
+        self._lost: set[str] = set()
+        self._judged: tuple[str, trio.CancelScope] | None = None
         self._checks: int = 0
         self._changed = trio.lowlevel.ParkingLot()
         self._trips: int = 0
@@ -261,13 +265,47 @@ class InputGate:
             self._unanswered.add(item_id)
         seconds = self._hub.run_config.guardrails_settings.timeout
         self._unjudged.add(item_id)
-        self._pending[item_id] = trio.current_time() + (inf if seconds is None else seconds)
+        self._pending[item_id] = trio.current_time() + (_WORDS if seconds is None else seconds)
         self._send_nowait(None)
+
+    def gone(self, item_id: str) -> None:
+        """An item was deleted: there is nothing to look at, and what waits does not wait for it."""
+        self._pending.pop(item_id, None)
+        self._lost.discard(item_id)
+        self._unanswered.discard(item_id)
+        if item_id in self._unjudged:
+            self._unjudged.discard(item_id)
+            if self._judged is not None and self._judged[0] == item_id:
+                self._judged[1].cancel()
+            self._changed.unpark_all()
+            self._send_nowait(None)
+
+    def connection_lost(self) -> None:
+        """The conversation is made again elsewhere: of what was spoken, with the words that are known by now.
+
+        An item without any is not made again, so that nothing waits for it. Should its words come all the same, with
+        what the lost connection had still to say, it is made again, and looked at.
+        """
+        for item_id in list(self._pending):
+            item = self._hub.conversation.get(item_id)
+            content = [] if item is None else message_content(item)
+            if content:
+                self.words(item_id, " ".join(part.get("text", "") for part in content))
+            else:
+                unanswered = item_id in self._unanswered
+                self.gone(item_id)
+                self._lost.add(item_id)
+                if unanswered:
+                    self._unanswered.add(item_id)
 
     def words(self, item_id: str, text: str, error: Exception | None = None) -> None:
         """The words of a spoken item are known, or will not be."""
-        if self._pending.pop(item_id, None) is not None:
-            self._send_nowait(_Heard(item_id, text, error, trio.current_time()))
+        if item_id in self._lost:
+            self._lost.discard(item_id)
+            self._unjudged.add(item_id)
+        elif self._pending.pop(item_id, None) is None:
+            return
+        self._send_nowait(_Heard(item_id, text, error, trio.current_time()))
 
     def _send_nowait(self, heard: _Heard | None) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -293,10 +331,10 @@ class InputGate:
                 heard = await self._receive.receive()
             now = trio.current_time()
             for item_id in [one for one, deadline in self._pending.items() if deadline <= now]:
-                seconds = self._hub.run_config.guardrails_settings.timeout or 0.0
+                seconds = self._hub.run_config.guardrails_settings.timeout or _WORDS
                 message = f"the words of {item_id} did not come within {seconds:g} seconds"
                 self.words(item_id, "", RealtimeTimeoutError(message, name="transcription", seconds=seconds))
-            if heard is not None and heard.item_id:
+            if heard is not None and heard.item_id in self._unjudged:
                 await self._judge(heard)
                 self._unjudged.discard(heard.item_id)
                 self._changed.unpark_all()
@@ -304,15 +342,20 @@ class InputGate:
 
     async def _judge(self, heard: _Heard) -> None:
         hub = self._hub
-        answered = heard.item_id not in self._unanswered
-        self._unanswered.discard(heard.item_id)
         results: list[InputGuardrailResult] = []
         if heard.error is not None:
             hub.report(heard.error)
             if hub.run_config.guardrails_settings.on_error == "trip":
                 results = [self._failed(guardrail, heard.error) for guardrail in self._guardrails]
         else:
-            results = await self._check(heard.text)
+            with trio.CancelScope() as scope:
+                self._judged = heard.item_id, scope
+                results = await self._check(heard.text)
+            self._judged = None
+            if heard.item_id not in self._unjudged:
+                return  # it has gone meanwhile
+        answered = heard.item_id not in self._unanswered
+        self._unanswered.discard(heard.item_id)
         hub.latencies.input_checked(heard.since, trio.current_time())
         if results:
             delete = RealtimeModelRawClientMessage(

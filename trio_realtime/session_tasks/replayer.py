@@ -58,6 +58,7 @@ class Replayer:
             if item_id is not None and item_id in conversation:
                 deleted = conversation.delete(item_id) or deleted
                 self._hub.item_answers.done("delete", item_id)
+                self._hub.input_gate.gone(item_id)
             elif not self._is_told(item_of(event)):
                 inputs.append(event)
         self._inputs.extendleft(reversed(inputs))

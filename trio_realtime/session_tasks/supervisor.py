@@ -477,6 +477,7 @@ class Supervisor:
             self.replayer.inherit(Unfinished(inputs=outputs), ())
         else:
             self.replayer.inherit(unfinished, requests)
+            hub.input_gate.connection_lost()
             self._forget_requests()
 
     def _forget_requests(self) -> None:
