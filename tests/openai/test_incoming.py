@@ -289,6 +289,7 @@ def test_a_completed_call_is_an_item_and_a_call(talk):
             item=RealtimeToolCallItem(
                 item_id="item_c", call_id="call_1", name="get_weather", arguments='{"city":"Rome"}'
             ),
+            response_id="resp_1",
         ),
         RealtimeModelToolCallEvent(
             **AT,
