@@ -485,7 +485,8 @@ class Timeouts:
         close: leaving the session (5): running hooks, the writer's last message, the closing handshake.
         configure: until a session update or a change of an item is confirmed (10); None does not wait, for servers that
             never confirm.
-        response: until a response that was asked for begins, or the one in its way shows life (30).
+        response: until a response that was asked for begins, or the one in its way shows life (30). What ``gate_input``
+            keeps back is asked for when it is sent.
         heartbeat: silence of the server, pings included, after which the connection is lost (None: the transport's
             own ping_interval and ping_timeout).
         hook: how long one hook may take (5).

@@ -199,7 +199,10 @@ def test_a_request_fails_at_its_deadline_and_frees_the_slot(sequencer):
     assert sequencer.next_deadline() == 31.0
     assert sequencer.expire(30.9) == []
     assert sequencer.expire(31.0) == [RequestFailed(manual("a"), "timeout"), SendRequest(manual("b"))]
-    assert sequencer.next_deadline() == 61.0
+    assert sequencer.next_deadline() == inf
+    assert sequencer.expire(1e9) == []  # its sender keeps it back
+    assert sequencer.begin("b", 100.0) == manual("b")
+    assert sequencer.next_deadline() == 130.0
 
 
 def test_a_response_to_a_request_that_has_failed_is_cancelled(sequencer):

@@ -130,8 +130,8 @@ class ResponseSequencer:
     """Keeps the requests for responses of one connection.
 
     Args:
-        timeout: seconds after which a request without an answer has failed, and an active response that shows no sign
-            of life no longer holds up others; None waits for ever.
+        timeout: seconds after which a request that was sent and has no answer has failed, and an active response that
+            shows no sign of life no longer holds up others; None waits for ever.
 
     Attributes:
         given_up: requests that have failed by their deadline. To be emptied when the server says anything: as long as
@@ -332,7 +332,7 @@ class ResponseSequencer:
     def next_deadline(self) -> float:
         """Give the time at which :meth:`expire` has something to do."""
         deadlines = [entry.since + self._timeout for entry in self._out_of_band.values()]
-        if self._outstanding is not None:
+        if self._outstanding is not None and self._outstanding.sent:  # until then, it is kept back by who sends it
             deadlines.append(self._outstanding.since + self._timeout)
         if self._queue and self._active is not None:
             deadlines.append(self._dead_at(self._queue[0]))
@@ -345,7 +345,7 @@ class ResponseSequencer:
             del self._out_of_band[entry.request.event_id]
             actions += self._give_up(entry)
         outstanding = self._outstanding
-        if outstanding is not None and now >= outstanding.since + self._timeout:
+        if outstanding is not None and outstanding.sent and now >= outstanding.since + self._timeout:
             if outstanding.foreign is not None and not self._echoes:
                 actions += self._presume_late(outstanding, outstanding.foreign)
             else:
