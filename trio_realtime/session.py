@@ -441,12 +441,14 @@ class RealtimeSession(Generic[TContext]):
     async def interrupt(self) -> None:
         """Stop the agent: cancel the response, cut its audio where it was heard, deliver none of the rest.
 
-        ``audio_interrupted`` is the next event that is read, if anything was being said.
+        ``audio_interrupted`` is the next event that is read, if anything was being said. With ``gate_input``, what was
+        stopped to be asked for again is not; what the user says is looked at, and answered, all the same.
         """
         hub = self._hub
         _require_entered(hub)
         hub.check_open()
         hub.outbox.send_first(hub.interrupt())
+        hub.input_gate.interrupted()
         await trio.lowlevel.checkpoint()
 
     async def add_item(

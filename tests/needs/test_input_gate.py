@@ -750,3 +750,80 @@ async def test_need_31_without_a_timeout_words_are_not_waited_for_for_ever(autoj
         assert isinstance(error.error, RealtimeTimeoutError)
         await session.send_message("well?")
         assert trio.current_time() == pytest.approx(60)
+
+
+# -- what is kept back ---------------------------------------------------------------------------------------------------
+
+
+async def test_need_31_what_is_kept_back_runs_into_no_deadline(autojump_clock):
+    engine = ScriptEngine([[Say("Well, "), Pause(2)], Turn("Hello.", user="And?"), Say("Third."), Say("Never.")])
+    config = {**gated(screen(9), detection=None), "timeouts": {"response": 4}}
+    async with talk(engine, config=config) as (session, server):
+        await session.send_message("well?")
+        await collect(session, "agent_start")
+        await session.send_message("well?")
+        await session.send_audio(SPOKEN)
+        await session.commit_audio()
+        await trio.sleep(20)
+        events = await collect(session, "agent_end", 2)
+        assert of(events, "error") == []
+        assert count(server, "response.create") == 2
+
+
+@pytest.mark.parametrize("words", ["And a crow?", "A bomb"])
+@pytest.mark.parametrize("asked", ["message", "turn"])
+async def test_need_31_an_interruption_takes_back_what_would_be_asked_for_again(asked, words, autojump_clock):
+    engine = ScriptEngine([Turn("Unscreened.", user=words), Say("It is a bird."), Say("Never.")])
+    faults = [Delay(event="input_audio_buffer.committed", seconds=1)]
+    async with talk(engine, config=gated(screen(4), recovery={}), faults=faults) as (session, server):
+        await session.send_audio(SPOKEN)
+        await trio.sleep(0.5)
+        if asked == "turn":
+            async with session.respond("well?") as turn:
+                await trio.sleep(2)
+                await session.interrupt()
+                await turn.wait()
+                assert (turn.outcome, turn.reason) == ("cancelled", "client_cancelled")
+        else:
+            await session.send_message("well?")
+            await trio.sleep(2)
+            await session.interrupt()
+        assert trio.current_time() < 3
+        await trio.sleep(20)
+        assert count(server, "response.create") == 1 + (words != "A bomb")  # what the user said is answered
+
+
+async def test_need_31_an_interruption_leaves_what_is_wanted_for_another_reason_too(autojump_clock):
+    engine = ScriptEngine([Turn("Unscreened.", user="And?"), Turn("Yes.", user="A bomb"), Say("Never.")])
+    faults = [Delay(event="input_audio_buffer.committed", seconds=1)]
+    async with talk(engine, config=gated(screen(4)), faults=faults) as (session, server):
+        await session.send_audio(SPOKEN)
+        await trio.sleep(0.5)
+        await session.send_message("well?")
+        await trio.sleep(2)
+        await session.send_audio(SPOKEN, commit=True)
+        await trio.sleep(4)
+        assert session._hub.input_gate.screening
+        await session.interrupt()
+        await trio.sleep(20)
+        assert count(server, "response.create") == 2
+
+
+async def test_need_31_an_interruption_takes_back_what_a_lost_connection_left(autojump_clock):
+    engine = ScriptEngine([[Say("Well, "), Pause(30)], Turn("Never.", user="A bomb"), Say("Never.")], restart=False)
+    detection = {"type": "server_vad", "interrupt_response": False}
+    config = {**gated(screen(6), recovery={}), "model_settings": {"turn_detection": detection}}
+    server = LocalServer(engine, pace=None)
+    model = OpenAIRealtimeWebSocketModel(transport=server.connector)
+    runner = RealtimeRunner(make_agent(), model=model, config=config)
+    async with await runner.run(model_config={"api_key": KEY}) as session:
+        await session.send_message("well?")
+        await collect(session, "agent_start")
+        await session.send_audio(SPOKEN)
+        await collect(session, "transcript", role="user", final=True)
+        await server.connections[0].drop()
+        await collect(session, "connection", status="reconnected")
+        await trio.sleep(1)
+        await session.interrupt()
+        await trio.sleep(20)
+        assert count(server.connections[1], "response.create") == 0

@@ -142,6 +142,7 @@ class InputGate:
         self._last_trip: InputGuardrailResult | None = None
         self._over = False
         self._asked: list[RealtimeModelSendEvent] = []
+        self._again: list[RealtimeModelSendEvent] = []  # of what was asked for, what was asked for before
         self._follow_ups: list[RealtimeModelSendEvent] = []
         self._own: dict[str, None] = {}
 
@@ -157,16 +158,22 @@ class InputGate:
 
     # -- what waits for it, beside the application's own -------------------------------------------------------------
 
-    def ask(self, event: RealtimeModelSendEvent, *, first: bool = False) -> None:
+    def ask(self, event: RealtimeModelSendEvent, *, first: bool = False, again: bool = False) -> None:
         """Ask for a response, once everything that was spoken has been looked at. Does not wait.
 
         Args:
             event: what asks for it.
             first: before what waits already: it is about what was spoken.
+            again: it asks for what an interruption takes back.
         """
         if not self._is_busy():
             self._hub.outbox.send_first(event)
-        elif isinstance(event, RealtimeModelSendUserInput):  # its answer will do for what has become automatic
+            return
+        if again:
+            self._again.append(event)
+        elif _is_automatic(event):  # it is wanted for another reason too
+            self._again = [one for one in self._again if not _is_automatic(one)]
+        if isinstance(event, RealtimeModelSendUserInput):  # its answer will do for what has become automatic
             self._asked = [event, *filter(lambda one: not _is_automatic(one), self._asked)]
         elif not _is_automatic(event):
             self._asked.insert(0 if first else len(self._asked), event)
@@ -208,8 +215,15 @@ class InputGate:
                 response_id=event.response_id, force_response_cancel=True, cancel_response_only=True
             )
             hub.outbox.send_first(stop)
-            self.ask(again)
+            self.ask(again, again=True)
         return bool(agains)
+
+    def interrupted(self) -> None:
+        """The user has interrupted what would be asked for again: it is not any more. What the user says is kept."""
+        for event in self._again:
+            self._asked = [one for one in self._asked if one is not event]
+            self._hub.turns.interrupted(request_name(event))
+        self._again.clear()
 
     def forget(self, request_id: str) -> None:
         """Nobody wants the response any more that has waited here."""
@@ -224,6 +238,7 @@ class InputGate:
         for event in (*self._asked, *self._follow_ups):
             self._hub.outbox.send_first(event)
         self._asked.clear()
+        self._again.clear()
         self._follow_ups.clear()
 
     # -- what the reader and the application tell ------------------------------------------------------------------

@@ -151,7 +151,7 @@ class Replayer:
             await self._send(connection, self._inputs.popleft())
         while self._requests:
             if self._hub.input_gate.on:  # after what was spoken has been looked at, and taken out if need be
-                self._hub.input_gate.ask(self._requests.popleft())
+                self._hub.input_gate.ask(self._requests.popleft(), again=True)
             else:
                 await self._send(connection, self._requests.popleft())
 

@@ -70,6 +70,12 @@ class TurnBook:
         if turn is not None:
             turn.give_up("incomplete", "connection_lost")
 
+    def interrupted(self, request_id: str | None) -> None:
+        """A request whose response was stopped is not sent again, for the user has interrupted it."""
+        turn = self._open.get(request_id or "")
+        if turn is not None:
+            turn.give_up("cancelled", "client_cancelled")
+
     def leave(self, turn: RealtimeTurn) -> None:
         """Follow a turn no more."""
         self._waiting.pop(turn.request_id, None)
