@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pybase64
 import pytest
 
@@ -10,7 +13,10 @@ from trio_realtime.audio import PCMU
 from trio_realtime.core.recording import InputRecording
 from trio_realtime.model import RealtimeConnection
 from trio_realtime.model_inputs import RealtimeModelSendAudio
+from trio_realtime.session_tasks import stored_audio
 from trio_realtime.session_tasks.stored_audio import _RecordedConnection
+
+_TELLS = re.compile(r"RealtimeHistoryUpdated(\(|, ).*history=")
 
 
 def audio(data, item_id="a", index=0, response_id="r"):
@@ -166,3 +172,13 @@ async def test_a_recorded_connection_is_as_the_one_behind_it(autojump_clock):
     assert recorded._recording.size == 12
     await recorded.aclose()
     assert inner.closed == 1
+
+
+def test_no_event_takes_the_history_with_its_audio():
+    """Every event that tells of the history tells of it without stored audio, which it would keep alive."""
+    folder = Path(stored_audio.__file__).parent
+    told = [
+        line for file in folder.glob("*.py") for line in file.read_text("utf-8").splitlines() if _TELLS.search(line)
+    ]
+    assert len(told) >= 5
+    assert [line for line in told if "snapshot()" in line] == []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -48,18 +49,10 @@ def _audio(fields: _Fields, now: float) -> RealtimeModelAudioEvent:
     )
 
 
-def _transcript(fields: _Fields, now: float) -> RealtimeModelTranscriptDeltaEvent:
-    return RealtimeModelTranscriptDeltaEvent(
-        received_at=now,
-        item_id=fields.item_id,
-        delta=fields.delta,
-        response_id=fields.response_id,
-        content_index=fields.content_index,
-    )
-
-
-def _text(fields: _Fields, now: float) -> RealtimeModelOutputTextDeltaEvent:
-    return RealtimeModelOutputTextDeltaEvent(
+def _words(
+    kind: type[RealtimeModelTranscriptDeltaEvent | RealtimeModelOutputTextDeltaEvent], fields: _Fields, now: float
+) -> RealtimeModelTranscriptDeltaEvent | RealtimeModelOutputTextDeltaEvent:
+    return kind(
         received_at=now,
         item_id=fields.item_id,
         delta=fields.delta,
@@ -71,8 +64,8 @@ def _text(fields: _Fields, now: float) -> RealtimeModelOutputTextDeltaEvent:
 _type: Final = re.compile(r'\{\s*"type"\s*:\s*"([^"\\]*)"').match
 _MAKE: Final[dict[str, Callable[[_Fields, float], Delta]]] = {
     "response.output_audio.delta": _audio,
-    "response.output_audio_transcript.delta": _transcript,
-    "response.output_text.delta": _text,
+    "response.output_audio_transcript.delta": partial(_words, RealtimeModelTranscriptDeltaEvent),
+    "response.output_text.delta": partial(_words, RealtimeModelOutputTextDeltaEvent),
 }
 _decode: Final = msgspec.json.Decoder(_Fields).decode
 

@@ -98,7 +98,7 @@ class UnscreenedResponses:
         point = TruncationPoint(item_id=item_id, content_index=0, audio_end_ms=0)
         hub.outbox.send_first(RealtimeModelSendInterrupt(playback_only=True, truncations=(point,)))
         if hub.conversation.delete(item_id):
-            hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.conversation.snapshot()))
+            hub.publish(RealtimeHistoryUpdated(info=hub.info, history=hub.told_history()))
 
     def _remember_place(self, item: RealtimeItem) -> None:
         """What the server puts behind a deleted item finds its place."""
