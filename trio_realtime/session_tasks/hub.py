@@ -221,14 +221,23 @@ class SessionHub:
         self, kind: type[RealtimeSessionEvent], fields: dict[str, Any], size: int, audio_ms: float
     ) -> None:
         """Give an event as :meth:`offer` does, with all of its arguments in a dict that is nobody else's."""
-        self.publish(kind(**fields) if self.delivery.selects(kind) else Unbuilt(kind, fields), size, audio_ms)
+        self.events_published += 1
+        delivery = self.delivery
+        selected = delivery.selected.get(kind)
+        if selected is None:
+            selected = delivery.selects(kind)
+        overflow = delivery.publish(kind(**fields) if selected else Unbuilt(kind, fields), size, audio_ms)
+        if overflow is not None:
+            self._overflows(overflow)
 
-    def publish(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> None:
+    def publish(self, event: RealtimeSessionEvent, size: int = 0) -> None:
         """Give an event to the application; a reader that has too much of it may end the session."""
         self.events_published += 1
-        overflow = self.delivery.publish(event, size, audio_ms)
-        if overflow is None:
-            return
+        overflow = self.delivery.publish(event, size)
+        if overflow is not None:
+            self._overflows(overflow)
+
+    def _overflows(self, overflow: Overflow) -> None:
         if overflow == "audio" and self.run_config.delivery.overflow == "block":
             self.blocked = overflow
             return

@@ -73,6 +73,7 @@ class Outbox:
 
     Attributes:
         send_audio_nowait: the connection's; sends audio at once where it can without waiting.
+        now: gives the time on trio's clock.
         dropped_audio: bytes of audio that were dropped because there was no connection for too long.
         stopped_meanwhile: told of what may not wait and concerns a connection, while there is none.
     """
@@ -81,6 +82,7 @@ class Outbox:
         self._queue: deque[Command] = deque()
         self._urgent: deque[Command] = deque()
         self.send_audio_nowait: Callable[[bytes], bool] = lambda _: False
+        self.now: Callable[[], float] = trio.current_time
         self._audio = 0
         self._held = False
         self._gap = False
@@ -121,7 +123,7 @@ class Outbox:
             self._drop_audio(self._audio + size - self._most)
         elif self._writer.tasks and not self._queue and not self._urgent:
             # Of several pieces in one go, those after the first go out together.
-            now = trio.current_time()
+            now = self.now()
             apart, self._last = now - self._last >= _APART, now
             if apart and self.send_audio_nowait(audio):
                 return

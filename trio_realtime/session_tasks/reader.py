@@ -68,12 +68,18 @@ async def run_reader(hub: SessionHub) -> None:
     """Read each connection to its end and handle what it gives."""
     connection: RealtimeConnection | None = hub.connection
     while connection is not None:
-        await _read(hub, connection)
+        take = _taker(hub, connection)
+        try:
+            while not hub.over and hub.connection is connection:
+                await connection.deliver(take)
+                if hub.blocked is not None:
+                    await _wait_for_room(hub)
+        except Exception as error:  # noqa: BLE001  the connection's last word, or a custom model's own failure
+            hub.supervisor.lost(connection, error)
         connection = await hub.supervisor.next_connection(connection)
 
 
-async def _read(hub: SessionHub, connection: RealtimeConnection) -> None:
-    """Read a connection until it ends, or is not the session's any more."""
+def _taker(hub: SessionHub, connection: RealtimeConnection) -> Callable[[RealtimeModelEvent], bool]:
     handle = hub.handle
 
     def take(event: RealtimeModelEvent) -> bool:
@@ -82,13 +88,7 @@ async def _read(hub: SessionHub, connection: RealtimeConnection) -> None:
         handle(event)
         return hub.over or hub.blocked is not None
 
-    try:
-        while not hub.over and hub.connection is connection:
-            await connection.deliver(take)
-            if hub.blocked is not None:
-                await _wait_for_room(hub)
-    except Exception as error:  # noqa: BLE001  the connection's last word, or a custom model's own failure
-        hub.supervisor.lost(connection, error)
+    return take
 
 
 async def _wait_for_room(hub: SessionHub) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import trio
 
 __all__ = ["Sleepers"]
@@ -19,8 +21,11 @@ class Sleepers:
     def __init__(self) -> None:
         self.tasks: list[trio.lowlevel.Task] = []
 
-    async def park(self) -> None:
-        """Wait until somebody calls :meth:`unpark_all`. A checkpoint; when cancelled, the task waits no more."""
+    def park(self) -> Awaitable[None]:
+        """Wait until somebody calls :meth:`unpark_all`. A checkpoint; when cancelled, the task waits no more.
+
+        To be awaited at once: the task counts as waiting from the call on.
+        """
         task = trio.lowlevel.current_task()
         self.tasks.append(task)
 
@@ -28,7 +33,7 @@ class Sleepers:
             self.tasks.remove(task)
             return trio.lowlevel.Abort.SUCCEEDED
 
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        return trio.lowlevel.wait_task_rescheduled(abort)  # noqa: ASYNC105 - not a coroutine more for each wait
 
     def unpark_all(self) -> None:
         """Wake all who wait now."""

@@ -64,7 +64,7 @@ class EventStream(Generic[EventT_co]):
         if self._burst >= _BURST:
             self._burst = 0
             await trio.lowlevel.checkpoint()
-        else:
+        elif self._ended or len(buffer):  # else it waits, which is a checkpoint
             await trio.lowlevel.checkpoint_if_cancelled()
         while (event := buffer.pop()) is None:
             if self._ended and not buffer.is_held():
@@ -117,12 +117,16 @@ class EventStream(Generic[EventT_co]):
 
 
 class Delivery:
-    """All readers of a session. A reader that the application has let go of is forgotten."""
+    """All readers of a session. A reader that the application has let go of is forgotten.
+
+    Attributes:
+        selected: what :meth:`selects` gives, as far as it is known.
+    """
 
     def __init__(self) -> None:
         self._streams: list[ref[EventStream[Any]]] = []
         self._holds: list[Hold] = []
-        self._selected: dict[type[RealtimeSessionEvent], bool] = {}
+        self.selected: dict[type[RealtimeSessionEvent], bool] = {}
         self._takers: dict[type[RealtimeSessionEvent], list[ref[EventStream[Any]]]] = {}
         self._ended = False
         self._failure: BaseException | None = None
@@ -130,7 +134,7 @@ class Delivery:
     def add(self, stream: EventStream[Any]) -> None:
         """Begin to feed a reader."""
         self._streams.append(ref(stream, self._gone))
-        stream.on_begin = self._selected.clear
+        stream.on_begin = self.selected.clear
         self._look_again()
         for hold in self._holds:
             stream.buffer.hold(hold)  # what is kept from others is kept from the new one
@@ -143,7 +147,7 @@ class Delivery:
 
     def _look_again(self) -> None:
         """Another reader, or one less: what is known of who wants what does not hold any more."""
-        self._selected.clear()
+        self.selected.clear()
         self._takers.clear()
 
     @property
@@ -154,9 +158,9 @@ class Delivery:
 
     def selects(self, kind: type[RealtimeSessionEvent]) -> bool:
         """Say whether events of that class have to be built: whether there is a reader that selects them."""
-        selected = self._selected.get(kind)
+        selected = self.selected.get(kind)
         if selected is None:
-            selected = self._selected[kind] = any(stream.buffer.selects(kind) for stream in self.streams)
+            selected = self.selected[kind] = any(stream.buffer.selects(kind) for stream in self.streams)
         return selected
 
     def publish(self, event: RealtimeSessionEvent | Unbuilt, size: int = 0, audio_ms: float = 0.0) -> Overflow | None:

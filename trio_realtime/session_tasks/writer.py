@@ -27,7 +27,7 @@ async def run_writer(hub: SessionHub) -> None:
 async def _write(hub: SessionHub, connection: RealtimeConnection) -> bool:
     """Send commands as long as the connection is the session's; False when nothing is to be sent any more."""
     outbox, supervisor = hub.outbox, hub.supervisor
-    outbox.send_audio_nowait = connection.send_audio_nowait
+    outbox.send_audio_nowait, outbox.now = connection.send_audio_nowait, trio.lowlevel.current_clock().current_time
     while supervisor.is_usable(connection):
         try:
             command = await outbox.next(connection.next_deadline())

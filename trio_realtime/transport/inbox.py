@@ -8,14 +8,39 @@ from collections.abc import Callable
 import trio
 
 from trio_realtime.errors import UserError, UserTypeError
+from trio_realtime.transport.base import BURST
 from trio_realtime.transport.endings import Ending
 
-__all__ = ["MAX_BUFFERED", "Inbox", "as_text", "as_utf8", "nothing", "text_bytes"]
+__all__ = ["MAX_BUFFERED", "Burst", "Inbox", "as_text", "as_utf8", "nothing", "text_bytes"]
 
 MAX_BUFFERED = 16 * 1024 * 1024
 """How many bytes of messages a wire holds for its reader before it stops reading (16 MiB)."""
 
 _MAX_MESSAGES = 64 * 1024  # however small they are
+
+
+class Burst:
+    """Who takes messages as they come, until nothing more is wanted or others should have a turn.
+
+    Attributes:
+        take: takes a message; True means that nothing more is wanted.
+        count: messages since others had a turn.
+        enough: nothing more is wanted.
+    """
+
+    __slots__ = ("count", "enough", "take")
+
+    def __init__(self, take: Callable[[str | bytes], bool]) -> None:
+        self.take: Callable[[str | bytes], bool] = take
+        self.count: int = 0
+        self.enough: bool = False
+
+    def goes_on(self) -> bool:
+        """Whether there can be another read at once; others had a turn before it."""
+        if self.enough or self.count >= BURST:
+            return False
+        self.count = 0
+        return True
 
 
 class Inbox:
@@ -26,13 +51,13 @@ class Inbox:
 
     Attributes:
         ending: how the connection ended.
-        take: where messages go instead, as they come; it is forgotten once it gives True.
-        on_change: called when ``take`` was forgotten for that, and at the end.
+        burst: where messages go instead, as they come; it is forgotten once it is over.
+        on_change: called when ``burst`` is over, and at the end.
     """
 
     def __init__(self, max_bytes: int = MAX_BUFFERED) -> None:
         self.ending: Ending | None = None
-        self.take: Callable[[str | bytes], bool] | None = None
+        self.burst: Burst | None = None
         self.on_change: Callable[[], object] = nothing
         self._max_bytes = max_bytes
         self._messages: deque[str | bytes] = deque()
@@ -49,9 +74,12 @@ class Inbox:
         """Append a message and wake one reader. After the end it does nothing."""
         if self.ending is not None:
             return
-        if self.take is not None and not self._messages:
-            if self.take(message):
-                self.take = None
+        burst = self.burst
+        if burst is not None and not self._messages:
+            burst.count += 1
+            burst.enough = burst.take(message)
+            if burst.enough or burst.count >= BURST:
+                self.burst = None
                 self.on_change()
             return
         self._messages.append(message)
@@ -86,6 +114,13 @@ class Inbox:
         if self._writers:
             self._writers.unpark_all()
         return message
+
+    def pour(self, burst: Burst) -> None:
+        """Give what is there to a burst, until that is over. Not a checkpoint."""
+        burst.count = 0
+        while burst.count < BURST and not burst.enough and (message := self.receive_nowait()) is not None:
+            burst.count += 1
+            burst.enough = burst.take(message)
 
     async def receive(self) -> str | bytes:
         """Take the next message. A checkpoint; a cancellation takes nothing.

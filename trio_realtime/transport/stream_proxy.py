@@ -46,7 +46,8 @@ class StreamProxy(trio.abc.Stream):
     ) -> None:
         self.bytes_sent: int = 0
         self.bytes_received: int = 0
-        self.last_received: float = trio.current_time()
+        self._now = trio.lowlevel.current_clock().current_time
+        self.last_received: float = self._now()
         self.over: trio.Event = trio.Event()
         self.write_failed: bool = False
         self.on_over: Callable[[], object] | None = None
@@ -65,7 +66,8 @@ class StreamProxy(trio.abc.Stream):
         self._linger = linger
         self._on_stall = on_stall
         self._stopped = False
-        self._socket = raw.socket if isinstance(raw, trio.SocketStream) and os.name == "posix" else None
+        self._direct = isinstance(raw, trio.SocketStream) and os.name == "posix"
+        self._fd = raw.socket.fileno() if isinstance(raw, trio.SocketStream) else -1
         self._frames: list[bytes] = []
         self.backlog: int = 0
         self._work = trio.lowlevel.ParkingLot()
@@ -101,10 +103,10 @@ class StreamProxy(trio.abc.Stream):
         """Hand frames to the writer at once, however much is on its way. Nothing is left of them after the end."""
         if self._stopped or self.write_failed:
             return
-        if self._socket is not None and not self.backlog:
+        if self._direct and not self.backlog:
             # Two turns of the scheduler less than the writer task takes, which is most of the cost of a small message.
             try:
-                written = os.write(self._socket.fileno(), data)
+                written = os.write(self._fd, data)
             except OSError:  # it is full, or broken: the writer will find out which
                 written = 0
             self.bytes_sent += written
@@ -179,14 +181,22 @@ class StreamProxy(trio.abc.Stream):
             if self._end_seen or self._failure is not None:
                 await trio.sleep_forever()
             try:
-                data = await self._next(None)
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-                self._failure = exc
+                # As _next(), without its frame: every message that comes alone goes this way.
+                if self._direct:
+                    await trio.lowlevel.wait_readable(self._open_fd())
+                    data = os.read(self._fd, _READ)
+                else:
+                    data = bytes(await self._raw.receive_some())
+            except BlockingIOError:
+                continue
+            except Exception as exc:  # noqa: BLE001 - the library's reader is told
+                self._failure = self._broken(exc)
             else:
-                if data:
-                    self._left.append(data)
-                    self._left_bytes += len(data)
-                elif not self._end_seen:
+                left = self._took(data)
+                if left:
+                    self._left.append(left)
+                    self._left_bytes += len(left)
+                elif data:
                     continue  # nothing of it is the library's: its task sleeps on
             self._library.unpark()
 
@@ -210,32 +220,46 @@ class StreamProxy(trio.abc.Stream):
 
     async def _next(self, max_bytes: int | None) -> bytes:
         """Read once, and give what is left of it after sifting: b"" for nothing, and at the end."""
-        socket = self._socket
         try:
-            if socket is None:
-                data = bytes(await self._raw.receive_some(max_bytes))
+            if self._direct:
+                await trio.lowlevel.wait_readable(self._open_fd())
+                data = os.read(self._fd, max_bytes or _READ)
             else:
-                # Ask first whether there is something: that is what trio does too, after a read in vain and before a
-                # second turn of the scheduler.
-                await trio.lowlevel.wait_readable(socket)
-                data = os.read(socket.fileno(), max_bytes or _READ)
+                data = bytes(await self._raw.receive_some(max_bytes))
         except BlockingIOError:
-            return b""  # it was a false alarm
+            return b""
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._mark_over()
             raise
         except Exception as exc:
-            # trio-websocket knows two exceptions of a stream and takes others for its own.
-            self._mark_over()
-            raise trio.BrokenResourceError("the stream failed") from exc
+            raise self._broken(exc) from exc
+        return self._took(data)
+
+    def _open_fd(self) -> int:
+        """Give the socket to wait for: that is what trio does too, after a read in vain and before another turn."""
+        if self._fd < 0:
+            raise trio.ClosedResourceError("the stream is closed")
+        return self._fd
+
+    def _took(self, data: bytes) -> bytes:
+        """Note what was read, b"" for the end; gives what is left of it after sifting."""
         if data:
-            self.last_received = trio.current_time()
+            self.last_received = self._now()
             self.bytes_received += len(data)
-        given = data if self.sift is None else self.sift(data)
+        left = data if self.sift is None else self.sift(data)
         if not data:
             self._end_seen = True
             self._mark_over()
-        return given
+        return left
+
+    def _broken(self, exc: Exception) -> Exception:
+        """Note that reading has failed; gives the exception to raise: trio-websocket knows only two."""
+        self._mark_over()
+        if isinstance(exc, (trio.BrokenResourceError, trio.ClosedResourceError)):
+            return exc
+        broken = trio.BrokenResourceError("the stream failed")
+        broken.__cause__ = exc
+        return broken
 
     async def aclose(self) -> None:
         """Write what is left, for ``linger`` seconds at most, and close the stream below.
@@ -291,8 +315,8 @@ class StreamProxy(trio.abc.Stream):
 
     async def _write(self, data: bytes, scope: trio.CancelScope) -> None:
         # One scope for all writes: moving its deadline costs a fraction of opening another.
-        if self._socket is not None:
-            await self._write_to_socket(self._socket, data, scope)
+        if self._direct:
+            await self._write_to_socket(data, scope)
             return
         for start in range(0, len(data), _SLICE):
             scope.deadline = trio.current_time() + self._send_timeout
@@ -301,15 +325,15 @@ class StreamProxy(trio.abc.Stream):
             self.bytes_sent += len(chunk)
         scope.deadline = math.inf
 
-    async def _write_to_socket(self, socket: trio.socket.SocketType, data: bytes, scope: trio.CancelScope) -> None:
+    async def _write_to_socket(self, data: bytes, scope: trio.CancelScope) -> None:
         """Write as the socket takes it: whatever it takes is a sign of life."""
         rest = memoryview(data)
         while rest:
             try:
-                written = os.write(socket.fileno(), rest)
+                written = os.write(self._fd, rest)
             except BlockingIOError:
                 scope.deadline = trio.current_time() + self._send_timeout
-                await trio.lowlevel.wait_writable(socket)
+                await trio.lowlevel.wait_writable(self._fd)
             else:
                 self.bytes_sent += written
                 rest = rest[written:]
@@ -322,5 +346,6 @@ class StreamProxy(trio.abc.Stream):
 
     def _stop(self) -> None:
         self._stopped = True
+        self._fd = -1  # the system may give the number to another socket once this one is closed
         self._frames.clear()
         self._progress.unpark_all()

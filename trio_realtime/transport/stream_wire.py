@@ -19,7 +19,7 @@ from trio_realtime.errors import AgentsException, RealtimeConnectionError, Realt
 from trio_realtime.transport.base import BURST, TransportConfig, Wire, WireStatistics
 from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
-from trio_realtime.transport.inbox import Inbox, as_utf8, nothing
+from trio_realtime.transport.inbox import Burst, Inbox, as_utf8, nothing
 from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.stream_proxy import BACKLOG, StreamProxy
 from trio_realtime.transport.text_frames import TextFramer
@@ -28,33 +28,6 @@ from trio_realtime.transport.text_sieve import TextSieve
 __all__ = ["StreamWire", "running"]
 
 _HURRY = 0.1  # seconds that a cancelled close still gives its close frame to leave
-
-
-class _Burst:
-    """Takes messages until nothing more is wanted, or others should have a turn.
-
-    Attributes:
-        count: messages since they had one.
-        enough: nothing more is wanted.
-    """
-
-    def __init__(self, take: Callable[[str | bytes], bool]) -> None:
-        self._take = take
-        self.count = 0
-        self.enough = False
-
-    def put(self, message: str | bytes) -> bool:
-        """Take a message; gives whether that is all for now."""
-        self.count += 1
-        self.enough = self._take(message)
-        return self.enough or self.count >= BURST
-
-    def goes_on(self) -> bool:
-        """Whether there can be another read at once; others had a turn before it."""
-        if self.enough or self.count >= BURST:
-            return False
-        self.count = 0
-        return True
 
 
 class StreamWire(Wire):
@@ -193,13 +166,11 @@ class StreamWire(Wire):
             raise UserError("messages are delivered to somebody else already")
         await trio.lowlevel.checkpoint_if_cancelled()
         self._delivering = True
-        inbox, proxy, burst = self._inbox, self._proxy, _Burst(take)
+        inbox, proxy, burst = self._inbox, self._proxy, Burst(take)
         try:
             with proxy.aside():
                 while not burst.enough:
-                    burst.count = 0
-                    while (message := inbox.receive_nowait()) is not None and not burst.put(message):
-                        pass
+                    inbox.pour(burst)
                     if burst.enough:
                         await trio.lowlevel.cancel_shielded_checkpoint()
                     elif burst.count >= BURST:
@@ -214,15 +185,15 @@ class StreamWire(Wire):
             self._delivering = False
 
     @contextmanager
-    def _taking(self, burst: _Burst) -> Generator[None, None, None]:
+    def _taking(self, burst: Burst) -> Generator[None, None, None]:
         """Let messages go to a burst as they come; the block is cancelled when it is enough, and at the end."""
         inbox = self._inbox
         with trio.CancelScope() as scope:
-            inbox.take, inbox.on_change = burst.put, scope.cancel
+            inbox.burst, inbox.on_change = burst, scope.cancel
             try:
                 yield
             finally:
-                inbox.take, inbox.on_change = None, nothing
+                inbox.burst, inbox.on_change = None, nothing
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """See :meth:`Wire.aclose`."""

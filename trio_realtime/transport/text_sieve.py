@@ -76,7 +76,12 @@ class TextSieve:
         if end - position < 2:
             return self._keep(data, position, 2)
         length, start = data[position + 1], position + 2
-        if length >= _TWO_BYTES:
+        if length == _TWO_BYTES and end - position >= 4:  # as most are; the others in _long()
+            start = position + 4
+            length = data[position + 2] << 8 | data[position + 3]
+            if length < _TWO_BYTES:
+                length = -1
+        elif length >= _TWO_BYTES:
             start = position + (10 if length == _EIGHT_BYTES else 4)
             if start > end:
                 return self._keep(data, position, start - position)
@@ -121,8 +126,6 @@ class TextSieve:
 
 
 def _long(field: bytes) -> int:
-    """Give the length in a length field of more than a byte; -1 if it is masked, or could have been shorter."""
+    """Give the length in a length field of eight bytes; -1 if it is masked, or could have been shorter."""
     length = int.from_bytes(field[1:])
-    if field[0] == _TWO_BYTES:
-        return length if length >= _TWO_BYTES else -1
     return length if field[0] == _EIGHT_BYTES and length >= 1 << 16 else -1
