@@ -20,6 +20,7 @@ from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.errors import UserError
 from trio_realtime.model_events import RealtimeModelEvent
 from trio_realtime.model_inputs import RealtimeModelSendEvent
+from trio_realtime.transport.lending import Lending
 
 __all__ = ["RealtimeConnection", "RealtimeModel", "Unfinished", "UnfinishedResponse"]
 
@@ -129,6 +130,14 @@ class RealtimeConnection(ABC):
         """
         del audio
         return False
+
+    @property
+    def lending(self) -> Lending | None:
+        """What lets another task read in the place of the one that waits in :meth:`deliver`; None if nothing does.
+
+        It saves a turn of the reader for each message, while the application waits for the next event.
+        """
+        return None
 
     async def send_events(self, events: Sequence[RealtimeModelSendEvent]) -> None:
         """Send several events in order; as :meth:`send_event` otherwise. A connection may do it at less cost.

@@ -27,6 +27,7 @@ from trio_realtime.model_events import (
 from trio_realtime.model_inputs import RealtimeModelSendEvent, RealtimeModelSendSessionUpdate
 from trio_realtime.openai.protocol import OpenAIProtocol
 from trio_realtime.transport.base import Wire, WireStatistics
+from trio_realtime.transport.lending import Lending
 
 __all__ = ["OpenAIRealtimeConnection"]
 
@@ -162,6 +163,11 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     def next_nowait(self) -> RealtimeModelEvent | None:
         """See :meth:`RealtimeConnection.next_nowait`."""
         return self._events.popleft() if self._fill() else None
+
+    @property
+    def lending(self) -> Lending | None:
+        """See :attr:`RealtimeConnection.lending`."""
+        return self._wire.lending
 
     async def deliver(self, take: Callable[[RealtimeModelEvent], bool]) -> None:
         """See :meth:`RealtimeConnection.deliver`: each message is handled where it is read."""

@@ -41,7 +41,7 @@ from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import Response, ResponseBook
 from trio_realtime.session_tasks.slots import ContextSlots
 from trio_realtime.session_tasks.stored_audio import StoredAudio
-from trio_realtime.session_tasks.streams import Delivery, EventStream
+from trio_realtime.session_tasks.streams import Delivery, EventStream, Lender
 from trio_realtime.session_tasks.turns import TurnBook
 from trio_realtime.snapshot import SessionSnapshot
 
@@ -125,6 +125,7 @@ class SessionHub:
         self.turns: TurnBook = TurnBook(self)
         self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
+        self.lender: Lender = Lender()
         self.slots: ContextSlots = ContextSlots(self)
         self.held: HeldAudio = HeldAudio(self)
         self.input_gate: InputGate = InputGate(self)
@@ -173,7 +174,7 @@ class SessionHub:
 
     def stream_over(self, buffer: EventBuffer) -> EventStream[Any]:
         """Make a reader of what a buffer takes."""
-        stream: EventStream[Any] = EventStream(buffer, self._given, self._seen)
+        stream: EventStream[Any] = EventStream(buffer, self._given, self._seen, self.lender)
         self.delivery.add(stream)
         return stream
 

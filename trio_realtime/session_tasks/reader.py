@@ -69,6 +69,8 @@ async def run_reader(hub: SessionHub) -> None:
     connection: RealtimeConnection | None = hub.connection
     while connection is not None:
         take = _taker(hub, connection)
+        if hub.run_config.delivery.overflow != "block":  # there the reader may have to stop
+            hub.lender.begin(connection)
         try:
             while not hub.over and hub.connection is connection:
                 await connection.deliver(take)
@@ -76,6 +78,8 @@ async def run_reader(hub: SessionHub) -> None:
                     await _wait_for_room(hub)
         except Exception as error:  # noqa: BLE001  the connection's last word, or a custom model's own failure
             hub.supervisor.lost(connection, error)
+        finally:
+            hub.lender.end()
         connection = await hub.supervisor.next_connection(connection)
 
 

@@ -32,6 +32,7 @@ from trio_realtime.model_events import (
     RealtimeModelTurnEndedEvent,
 )
 from trio_realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendEvent, RealtimeModelSendRawMessage
+from trio_realtime.transport.lending import Lending
 
 if TYPE_CHECKING:
     from trio_realtime.config import RealtimeModelConfig
@@ -377,6 +378,10 @@ class _RecordedConnection(RealtimeConnection):
 
     def next_nowait(self) -> RealtimeModelEvent | None:
         return self._inner.next_nowait()
+
+    @property
+    def lending(self) -> Lending | None:
+        return self._inner.lending
 
     async def deliver(self, take: Callable[[RealtimeModelEvent], bool]) -> None:
         await self._inner.deliver(take)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import ref
 
 import attrs
@@ -13,11 +13,44 @@ from trio_realtime.core.delivery import EventBuffer, Hold, Overflow, Unbuilt
 from trio_realtime.events import RealtimeAudio, RealtimeSessionEvent
 from trio_realtime.session_tasks.sleepers import Sleepers
 
-__all__ = ["Delivery", "EventStream"]
+if TYPE_CHECKING:
+    from trio_realtime.model import RealtimeConnection
+    from trio_realtime.transport.lending import Lending
+
+__all__ = ["Delivery", "EventStream", "Lender"]
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 
 _BURST = 32  # events given from a full buffer before other tasks get a turn
+
+
+class Lender:
+    """Lets a task that waits for an event read the connection meanwhile, in the place of the session's reader."""
+
+    def __init__(self) -> None:
+        self._connection: RealtimeConnection | None = None
+        self._lending: Lending | None = None
+
+    def begin(self, connection: RealtimeConnection) -> None:
+        """The reader reads this connection from now on."""
+        self._connection, self._lending = connection, None
+
+    def end(self) -> None:
+        """The reader reads no more."""
+        self._connection = self._lending = None
+
+    def wait(self) -> Awaitable[None] | None:
+        """Give what waits in the reader's place, to be awaited at once; None if that is not possible now."""
+        if self._lending is None:
+            if self._connection is None:
+                return None
+            self._lending = self._connection.lending  # there is one once the connection is read
+        return None if self._lending is None else self._lending.wait()
+
+    def recall(self) -> None:
+        """Let the task that waits in the reader's place look for events."""
+        if self._lending is not None and self._lending.lent:
+            self._lending.recall()
 
 
 class EventStream(Generic[EventT_co]):
@@ -30,11 +63,18 @@ class EventStream(Generic[EventT_co]):
     Attributes:
         buffer: what this reader has not taken yet.
         waiting: who waits for an event.
+        reading: a task that waits for one reads meanwhile.
     """
 
     def __init__(
-        self, buffer: EventBuffer, given: Callable[[RealtimeAudio, float], None], failed: Callable[[], None]
+        self,
+        buffer: EventBuffer,
+        given: Callable[[RealtimeAudio, float], None],
+        failed: Callable[[], None],
+        lender: Lender | None = None,
     ) -> None:
+        self._lender = lender or Lender()
+        self.reading: bool = False
         self.buffer: EventBuffer = buffer
         self._given = given
         self._failed = failed
@@ -70,7 +110,15 @@ class EventStream(Generic[EventT_co]):
             if self._ended and not buffer.is_held():
                 self._end()
             self._burst = 0
-            await self.waiting.park()
+            read = self._lender.wait()
+            if read is None:
+                await self.waiting.park()
+            else:
+                self.reading = True
+                try:
+                    await read
+                finally:
+                    self.reading = False
         if self._room.tasks:
             self._room.unpark_all()
         self._seq += 1
@@ -97,6 +145,8 @@ class EventStream(Generic[EventT_co]):
         """Let waiting readers look again."""
         if self.waiting.tasks:
             self.waiting.unpark_all()
+        if self.reading:
+            self._lender.recall()
 
     def finish(self, failure: BaseException | None) -> None:
         """End the stream after what is buffered."""
@@ -178,8 +228,8 @@ class Delivery:
                 full = stream.buffer.put(event, size, audio_ms)
                 if full is not None and overflow != "control":
                     overflow = full
-                if stream.waiting.tasks:
-                    stream.waiting.unpark_all()
+                if stream.waiting.tasks or stream.reading:
+                    stream.wake()
         return overflow
 
     def publish_first(self, event: RealtimeSessionEvent) -> None:

@@ -19,6 +19,7 @@ import attrs
 import trio
 
 from trio_realtime._urls import shown_url
+from trio_realtime.transport.lending import Lending
 
 __all__ = ["BURST", "Authorize", "Connector", "Handler", "TransportConfig", "Wire", "WireRequest", "WireStatistics"]
 
@@ -166,6 +167,11 @@ class Wire(ABC):
                     break
                 if take(message):
                     return
+
+    @property
+    def lending(self) -> Lending | None:
+        """What lets another task read in the place of the one that waits in :meth:`deliver`; None if nothing does."""
+        return None
 
     @property
     def read_at(self) -> float:

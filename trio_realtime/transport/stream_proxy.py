@@ -15,6 +15,8 @@ from contextlib import contextmanager
 
 import trio
 
+from trio_realtime.transport.lending import SocketLending, lending_of
+
 __all__ = ["BACKLOG", "StreamProxy"]
 
 BACKLOG = 64 * 1024  # bytes on their way to the socket, from which on a sender waits
@@ -53,6 +55,8 @@ class StreamProxy(trio.abc.Stream):
         self.on_over: Callable[[], object] | None = None
         self.sift: Callable[[bytes], bytes] | None = None
         self.wait_to_read: Callable[[], Awaitable[None]] | None = None
+        self.lending: SocketLending | None = None
+        self._more: Callable[[], bool] = lambda: False
         self._aside = False
         self._left: deque[bytes] = deque()
         self._left_bytes = 0
@@ -161,6 +165,8 @@ class StreamProxy(trio.abc.Stream):
     def aside(self) -> Generator[None, None, None]:
         """Let the caller read with :meth:`read_aside`, instead of the library, for the length of a block."""
         self._aside = True
+        if self.lending is None and self._direct and self._fd >= 0:
+            self.lending = lending_of(self._fd, self._is_free, self._read_if_more)
         if self._waiting is not None:
             self._waiting.cancel()
         try:
@@ -172,33 +178,74 @@ class StreamProxy(trio.abc.Stream):
     async def read_aside(self, more: Callable[[], bool]) -> None:
         """Read as long as ``more`` says so, and leave to the library what is not sifted out.
 
-        Each read is a checkpoint; a cancellation loses nothing. After the end of the stream it waits until it is
-        cancelled: the end is the library's to tell.
+        Others may read in the place of this (``lending``). Each read is a checkpoint; a cancellation loses nothing.
+        After the end of the stream it waits until it is cancelled: the end is the library's to tell.
         """
-        while more():
-            while self._waiting is not None or self._left_bytes >= BACKLOG:
-                await self._turn.park()  # for the library, on its way out of its read or behind with its answers
-            if self._end_seen or self._failure is not None:
-                await trio.sleep_forever()
-            try:
-                # As _next(), without its frame: every message that comes alone goes this way.
-                if self._direct:
-                    await trio.lowlevel.wait_readable(self._open_fd())
-                    data = os.read(self._fd, _READ)
-                else:
-                    data = bytes(await self._raw.receive_some())
-            except BlockingIOError:
-                continue
-            except Exception as exc:  # noqa: BLE001 - the library's reader is told
-                self._failure = self._broken(exc)
-            else:
-                left = self._took(data)
-                if left:
-                    self._left.append(left)
-                    self._left_bytes += len(left)
-                elif data:
-                    continue  # nothing of it is the library's: its task sleeps on
-            self._library.unpark()
+        self._more = more
+        try:
+            while more():
+                while not self._is_free():
+                    if self._end_seen or self._failure is not None:
+                        await trio.sleep_forever()
+                    await self._turn.park()  # for the library, on its way out of its read or behind with its answers
+                try:
+                    # As _next(), without its frame: every message that comes alone goes this way.
+                    if self._direct:
+                        await self._lend()
+                        self._read_aside()
+                    else:
+                        self._leave(bytes(await self._raw.receive_some()))
+                except Exception as exc:  # noqa: BLE001 - the library's reader is told
+                    self._fails(exc)
+        finally:
+            if self.lending is not None:
+                self.lending.recall()
+
+    def _is_free(self) -> bool:
+        """Whether the stream may be read aside."""
+        behind = self._waiting is not None or self._left_bytes >= BACKLOG
+        return not (behind or self._end_seen or self._failure is not None)
+
+    async def _lend(self) -> None:
+        """Wait until the socket can be read, while others may read it."""
+        fd, lending = self._open_fd(), self.lending
+        if lending is None:
+            await trio.lowlevel.wait_readable(fd)
+            return
+        lending.offer()
+        try:
+            await trio.lowlevel.wait_readable(lending.guard)
+        finally:
+            lending.offered = False
+
+    def _read_if_more(self) -> None:
+        """Read in the place of :meth:`read_aside`, which waits."""
+        if self._more():
+            self._read_aside()
+
+    def _read_aside(self) -> None:
+        try:
+            data = os.read(self._fd, _READ)
+        except BlockingIOError:
+            return  # it was a false alarm, or somebody else has read
+        except OSError as exc:
+            self._fails(exc)
+        else:
+            self._leave(data)
+
+    def _leave(self, data: bytes) -> None:
+        """Take what was read, and leave to the library what is its."""
+        left = self._took(data)
+        if left:
+            self._left.append(left)
+            self._left_bytes += len(left)
+        elif data:
+            return  # nothing of it is the library's: its task sleeps on
+        self._library.unpark()
+
+    def _fails(self, exc: Exception) -> None:
+        self._failure = self._broken(exc)
+        self._library.unpark()
 
     def _take_left(self) -> bytes:
         data = self._left.popleft()
@@ -333,11 +380,19 @@ class StreamProxy(trio.abc.Stream):
                 written = os.write(self._fd, rest)
             except BlockingIOError:
                 scope.deadline = trio.current_time() + self._send_timeout
-                await trio.lowlevel.wait_writable(self._fd)
+                await self._writable()
             else:
                 self.bytes_sent += written
                 rest = rest[written:]
         scope.deadline = math.inf
+
+    async def _writable(self) -> None:
+        """Wait until the socket can be written, or may be."""
+        try:
+            await trio.lowlevel.wait_writable(self._fd)
+        except trio.ClosedResourceError:
+            if self._fd < 0:
+                raise  # else who waits for reading was called, see SocketLending.recall()
 
     def _mark_over(self) -> None:
         self.over.set()
@@ -347,5 +402,7 @@ class StreamProxy(trio.abc.Stream):
     def _stop(self) -> None:
         self._stopped = True
         self._fd = -1  # the system may give the number to another socket once this one is closed
+        if self.lending is not None:
+            self.lending.close()
         self._frames.clear()
         self._progress.unpark_all()

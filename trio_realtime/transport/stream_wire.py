@@ -20,6 +20,7 @@ from trio_realtime.transport.base import BURST, TransportConfig, Wire, WireStati
 from trio_realtime.transport.endings import TOO_BIG, Ending, check_close, leaves
 from trio_realtime.transport.handshakes import HandshakeAnswer, rejection
 from trio_realtime.transport.inbox import Burst, Inbox, as_utf8, nothing
+from trio_realtime.transport.lending import Lending
 from trio_realtime.transport.lifetimes import beside
 from trio_realtime.transport.stream_proxy import BACKLOG, StreamProxy
 from trio_realtime.transport.text_frames import TextFramer
@@ -150,6 +151,11 @@ class StreamWire(Wire):
     async def receive(self) -> str | bytes:
         """See :meth:`Wire.receive`."""
         return await self._inbox.receive()
+
+    @property
+    def lending(self) -> Lending | None:
+        """See :attr:`Wire.lending`; there is none before the first :meth:`deliver`."""
+        return self._proxy.lending
 
     @property
     def read_at(self) -> float:
