@@ -113,6 +113,8 @@ class RealtimeSession(Generic[TContext]):
     lost connection alone raises RealtimeConnectionError.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_events", "_hub", "_lifespan", "_live", "_model")
+
     def __init__(
         self,
         model: RealtimeModel,

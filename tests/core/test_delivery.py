@@ -345,15 +345,15 @@ class TestCost:
         buffer = make(max_buffered_ms=2000)
         buffer.put(control("first"))
         compactions = 0
-        compact = buffer._compact
+        compact = EventBuffer._compact
 
-        def counting():
+        def counting(counted):
             nonlocal compactions
-            before = buffer._entries
-            compact()
-            compactions += buffer._entries is not before
+            before = counted._entries
+            compact(counted)
+            compactions += counted._entries is not before
 
-        monkeypatch.setattr(buffer, "_compact", counting)
+        monkeypatch.setattr(EventBuffer, "_compact", counting)
         for number in range(10_000):
             put_audio(buffer, number)
         assert 0 < compactions <= 10_000 / 64

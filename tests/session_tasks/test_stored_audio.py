@@ -118,7 +118,7 @@ class Full(FakeConnection):
     """Says something else than the defaults, wherever a connection can."""
 
     output_audio_format = input_audio_format = PCMU
-    expires_at = idle = voice_fixed = responding = "own"
+    expires_at = idle = voice_fixed = responding = lending = "own"
     confirms_configuration = restorable = names_requests = "own"
 
     def unfinished(self):

@@ -23,6 +23,7 @@ from trio_realtime import (
 from trio_realtime import model_events as m
 from trio_realtime.config import DeliverySettings
 from trio_realtime.core.delivery import EventBuffer, Unbuilt
+from trio_realtime.core.playback import Playback
 from trio_realtime.session_tasks.streams import EventStream
 
 
@@ -221,10 +222,10 @@ async def test_what_was_not_built_can_be_purged(autojump_clock: Any) -> None:
         assert session.statistics().buffered_ms == 0
 
 
-async def test_audio_is_counted_as_given_once(autojump_clock: Any) -> None:
+async def test_audio_is_counted_as_given_once(autojump_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(Playback, "given", lambda _, *args: given.append(args))
     async with scripted_session() as (session, model):
-        given: list[Any] = []
-        session._hub.playback.given = lambda *args: given.append(args)
         first, second = session.events(RealtimeAudio), session.events(RealtimeAudio)
         await model.emit(audio(100))
         await anext(first)

@@ -66,6 +66,13 @@ class Conversation:
         when_deleted: told of each item that goes.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_anchor", "_calls", "_cuts", "_deleted", "_followers", "_items", "_place", "_unfolded", "_weak", "_words",
+        "when_deleted",
+    )
+    # fmt: on
+
     def __init__(self) -> None:
         self.when_deleted: Callable[[str], None] | None = None
         self._items: PVector[RealtimeItem] = pvector()

@@ -88,6 +88,13 @@ class EventBuffer:
             what events would be built of, where nobody else wants them.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_audio", "_audio_bytes", "_audio_ms", "_bytes", "_dropped", "_dropped_ms", "_empty", "_entries", "_first",
+        "_holds", "_max_bytes", "_max_ms", "_peak", "_purged", "_selects", "begun", "settings", "wanted",
+    )
+    # fmt: on
+
     def __init__(
         self,
         settings: DeliverySettings,

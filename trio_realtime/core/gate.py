@@ -51,6 +51,8 @@ class TranscriptGate:
         debounce: characters between two checks of a growing text; 0 for a check of every piece.
     """
 
+    __slots__ = ("_debounce", "_texts")
+
     def __init__(self, debounce: int) -> None:
         self._debounce = debounce
         self._texts: dict[str, dict[str, _Text]] = {}

@@ -45,6 +45,8 @@ class _Stage:
 class Latencies:
     """Measures the stages of one session. Times are of one clock, in seconds."""
 
+    __slots__ = ("_delivery", "_first_audio", "_input_checks", "_stopped", "_tools")
+
     def __init__(self) -> None:
         self._delivery = _Stage()
         self._first_audio = _Stage()

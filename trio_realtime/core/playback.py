@@ -96,6 +96,8 @@ class Playback:
         tracked: the application says what it has played, so that the clock alone never means that a part is over.
     """
 
+    __slots__ = ("_ends", "_lengths", "_tracked", "_tracks", "format")
+
     def __init__(self, audio_format: AudioFormat = PCM16, *, tracked: bool = False) -> None:
         self.format = audio_format
         self._tracked = tracked

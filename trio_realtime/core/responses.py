@@ -138,6 +138,13 @@ class ResponseSequencer:
             it does not, it may be the connection that has failed.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_active", "_active_out_of_band", "_asked", "_echoes", "_ended", "_life", "_out_of_band", "_outstanding",
+        "_presumed", "_queue", "_settled", "_timeout", "given_up",
+    )
+    # fmt: on
+
     def __init__(self, timeout: float | None) -> None:
         self._timeout = inf if timeout is None else timeout
         self._queue: deque[_Entry] = deque()

@@ -48,6 +48,8 @@ class _Event:
 class Unsettled:
     """Keeps what was sent until the server has settled it."""
 
+    __slots__ = ("_dropped", "_format", "_held", "_limit", "_log", "_open", "_sample", "_sent", "_stopped")
+
     def __init__(self) -> None:
         self._log: list[_Audio | _Event] = []
         self._open: _Audio | None = None

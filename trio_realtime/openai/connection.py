@@ -45,6 +45,13 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         confirms_configuration: the server answers session updates.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_append", "_appended", "_caused", "_ending", "_events", "_expires_at", "_left", "_protocol", "_wire",
+        "confirms_configuration",
+    )
+    # fmt: on
+
     restorable = True
     names_requests = True
 

@@ -7,7 +7,7 @@ protocol's guide to MCP tools.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
@@ -34,7 +34,12 @@ from trio_realtime.openai.state import Recent
 
 __all__ = ["HostedTools"]
 
-Handler: TypeAlias = "Callable[[Any, float], list[RealtimeModelEvent]]"
+Handler: TypeAlias = "Callable[[Any, Any, float], list[RealtimeModelEvent]]"
+_LISTINGS: Final[Mapping[type[ServerEvent], McpListToolsStatus]] = {
+    McpListToolsInProgressEvent: "in_progress",
+    McpListToolsCompletedEvent: "completed",
+    McpListToolsFailedEvent: "failed",
+}
 _ITEMS: Final = frozenset({"mcp_approval_request", "mcp_call", "mcp_list_tools"})
 _KEPT: Final = 256
 
@@ -60,16 +65,9 @@ class HostedTools:
         self._known: dict[str, _Known] = {}
         self._told = Recent(_KEPT)
 
-    def handlers(self) -> Mapping[type[ServerEvent], Handler]:
-        """Give the events that only concern this, and what each means."""
-        return {
-            McpListToolsInProgressEvent: self._listing("in_progress"),
-            McpListToolsCompletedEvent: self._listing("completed"),
-            McpListToolsFailedEvent: self._listing("failed"),
-            ResponseMcpCallArgumentsDoneEvent: self._arguments,
-            ResponseMcpCallInProgressEvent: lambda event, now: self._call_began(event.item_id, now),
-            ResponseMcpCallFailedEvent: self._call_failed,
-        }
+    def handle(self, event: ServerEvent, now: float) -> list[RealtimeModelEvent]:
+        """Give what an event means that only concerns this: one of ``HANDLERS``."""
+        return self.HANDLERS[type(event)](self, event, now)
 
     def item(
         self, item: ConversationItem, now: float, *, done: bool, response_id: str | None = None
@@ -103,22 +101,22 @@ class HostedTools:
             ]
         return self._call_ended(item.id, item, known, now) if item.type == "mcp_call" else []
 
-    def _listing(self, status: McpListToolsStatus) -> Handler:
-        def tell(event: Any, now: float) -> list[RealtimeModelEvent]:
-            known = self._get(event.item_id)
-            if known.listing == status:
-                return []
-            known.listing = status
-            listing = RealtimeModelMcpListToolsEvent(
-                received_at=now,
-                item_id=event.item_id,
-                server_label=known.server_label,
-                status=status,
-                tools=known.tools,
-            )
-            return [listing]
+    def _listing(self, event: Any, now: float) -> list[RealtimeModelEvent]:
+        known, status = self._get(event.item_id), _LISTINGS[type(event)]
+        if known.listing == status:
+            return []
+        known.listing = status
+        listing = RealtimeModelMcpListToolsEvent(
+            received_at=now,
+            item_id=event.item_id,
+            server_label=known.server_label,
+            status=status,
+            tools=known.tools,
+        )
+        return [listing]
 
-        return tell
+    def _in_progress(self, event: ResponseMcpCallInProgressEvent, now: float) -> list[RealtimeModelEvent]:
+        return self._call_began(event.item_id, now)
 
     def _arguments(self, event: ResponseMcpCallArgumentsDoneEvent, now: float) -> list[RealtimeModelEvent]:
         """Note the arguments of a call, which its item may not have when it begins."""
@@ -191,3 +189,11 @@ class HostedTools:
         if len(self._known) > _KEPT:
             del self._known[next(iter(self._known))]
         return known
+
+    HANDLERS: ClassVar[Mapping[type[ServerEvent], Handler]] = {
+        **dict.fromkeys(_LISTINGS, _listing),
+        ResponseMcpCallArgumentsDoneEvent: _arguments,
+        ResponseMcpCallInProgressEvent: _in_progress,
+        ResponseMcpCallFailedEvent: _call_failed,
+    }
+    """The events that only concern this, and what each means."""

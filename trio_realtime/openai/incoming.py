@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from trio_realtime._structure import NotGiven
 from trio_realtime.audio import AudioFormat, RealtimeAudioFormat, parse_audio_format
@@ -59,7 +59,7 @@ from trio_realtime.openai.timing import TIMING, timing_events
 __all__ = ["Incoming"]
 
 Events: TypeAlias = "list[RealtimeModelEvent]"
-Handler: TypeAlias = "Callable[[Any, float], Events]"
+Handler: TypeAlias = "Callable[[Any, Any, float], Events]"
 _HIDDEN: Final = 1024
 """Items outside the history whose places are remembered."""
 
@@ -67,44 +67,14 @@ _HIDDEN: Final = 1024
 class Incoming:
     """Translates what the server says and keeps the state up to date with it."""
 
+    __slots__ = ("_errors", "_hidden", "_hosted", "_names_conversation", "_state")
+
     def __init__(self, state: ProtocolState) -> None:
         self._state = state
         self._errors = ServerErrors(state)
         self._hosted = HostedTools()
         self._hidden: dict[str, str | None] = {}
         self._names_conversation = False
-        self._handlers: Mapping[type[ServerEvent], Handler] = {
-            sse.ErrorEvent: self._errors.on_error,
-            sse.SessionCreatedEvent: self._session_created,
-            sse.SessionUpdatedEvent: self._session_updated,
-            sse.ConversationItemCreatedEvent: self._item_placed,
-            sse.ConversationItemAddedEvent: self._item_placed,
-            sse.ConversationItemDoneEvent: self._item_placed,
-            sse.ConversationItemRetrievedEvent: self._item_retrieved,
-            sse.ConversationItemDeletedEvent: self._item_deleted,
-            sse.ConversationItemTruncatedEvent: self._item_truncated,
-            sse.InputAudioTranscriptionDeltaEvent: self._input_delta,
-            sse.InputAudioTranscriptionCompletedEvent: self._input_completed,
-            sse.InputAudioTranscriptionFailedEvent: self._input_failed,
-            sse.InputAudioBufferCommittedEvent: self._committed,
-            sse.InputAudioBufferClearedEvent: self._cleared,
-            sse.InputAudioBufferSpeechStartedEvent: self._speech_started,
-            sse.InputAudioBufferSpeechStoppedEvent: self._speech_stopped,
-            sse.InputAudioBufferTimeoutTriggeredEvent: self._timeout_triggered,
-            sse.InputAudioBufferDtmfEventReceivedEvent: self._dtmf,
-            sse.RateLimitsUpdatedEvent: self._rate_limits,
-            rse.ResponseCreatedEvent: self._response_created,
-            rse.ResponseDoneEvent: self._response_done,
-            rse.ResponseOutputItemAddedEvent: self._output_item,
-            rse.ResponseOutputItemDoneEvent: self._output_item_done,
-            rse.ResponseOutputTextDeltaEvent: self._text_delta,
-            rse.ResponseOutputTextDoneEvent: self._text_done,
-            rse.ResponseOutputAudioDeltaEvent: self._audio_delta,
-            rse.ResponseOutputAudioDoneEvent: self._audio_done,
-            rse.ResponseOutputAudioTranscriptDeltaEvent: self._transcript_delta,
-            rse.ResponseOutputAudioTranscriptDoneEvent: self._transcript_done,
-            **self._hosted.handlers(),
-        }
 
     def translate(self, event: ServerEvent | UnknownServerEvent, now: float) -> Events:
         """Give what the event means to a session; nothing for an event that means nothing to it.
@@ -118,8 +88,8 @@ class Incoming:
         response_id = getattr(event, "response_id", None)
         if response_id is not None:
             self._state.responses.alive(response_id, now)
-        handler: Handler | None = self._handlers.get(type(event))
-        return handler(event, now) if handler is not None else []
+        handler = self._HANDLERS.get(type(event))
+        return handler(self, event, now) if handler is not None else []
 
     def alive(self, delta: Delta, now: float) -> None:
         """Note a piece of a response that was read the short way."""
@@ -428,6 +398,46 @@ class Incoming:
                 content_index=event.content_index,
             )
         ]
+
+    def _error(self, event: sse.ErrorEvent, now: float) -> Events:
+        return self._errors.on_error(event, now)
+
+    def _hosted_event(self, event: ServerEvent, now: float) -> Events:
+        return self._hosted.handle(event, now)
+
+    # One table for all: a session has no functions of its own in memory.
+    _HANDLERS: ClassVar[Mapping[type[ServerEvent], Handler]] = {
+        sse.ErrorEvent: _error,
+        sse.SessionCreatedEvent: _session_created,
+        sse.SessionUpdatedEvent: _session_updated,
+        sse.ConversationItemCreatedEvent: _item_placed,
+        sse.ConversationItemAddedEvent: _item_placed,
+        sse.ConversationItemDoneEvent: _item_placed,
+        sse.ConversationItemRetrievedEvent: _item_retrieved,
+        sse.ConversationItemDeletedEvent: _item_deleted,
+        sse.ConversationItemTruncatedEvent: _item_truncated,
+        sse.InputAudioTranscriptionDeltaEvent: _input_delta,
+        sse.InputAudioTranscriptionCompletedEvent: _input_completed,
+        sse.InputAudioTranscriptionFailedEvent: _input_failed,
+        sse.InputAudioBufferCommittedEvent: _committed,
+        sse.InputAudioBufferClearedEvent: _cleared,
+        sse.InputAudioBufferSpeechStartedEvent: _speech_started,
+        sse.InputAudioBufferSpeechStoppedEvent: _speech_stopped,
+        sse.InputAudioBufferTimeoutTriggeredEvent: _timeout_triggered,
+        sse.InputAudioBufferDtmfEventReceivedEvent: _dtmf,
+        sse.RateLimitsUpdatedEvent: _rate_limits,
+        rse.ResponseCreatedEvent: _response_created,
+        rse.ResponseDoneEvent: _response_done,
+        rse.ResponseOutputItemAddedEvent: _output_item,
+        rse.ResponseOutputItemDoneEvent: _output_item_done,
+        rse.ResponseOutputTextDeltaEvent: _text_delta,
+        rse.ResponseOutputTextDoneEvent: _text_done,
+        rse.ResponseOutputAudioDeltaEvent: _audio_delta,
+        rse.ResponseOutputAudioDoneEvent: _audio_done,
+        rse.ResponseOutputAudioTranscriptDeltaEvent: _transcript_delta,
+        rse.ResponseOutputAudioTranscriptDoneEvent: _transcript_done,
+        **dict.fromkeys(HostedTools.HANDLERS, _hosted_event),
+    }
 
 
 def _format(value: object) -> AudioFormat | None:

@@ -86,6 +86,8 @@ class OutgoingProtocol:
         appended: notes that it was sent.
     """
 
+    __slots__ = ("_attached", "_dialect", "_model", "_state", "append", "appended")
+
     def __init__(self, state: ProtocolState, *, model: str, attached: bool, dialect: Dialect | None = None) -> None:
         self._state = state
         self._model = model

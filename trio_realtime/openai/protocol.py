@@ -51,6 +51,8 @@ class OpenAIProtocol:
         appended: notes that such a frame was sent.
     """
 
+    __slots__ = ("_dialect", "_incoming", "_outgoing", "_plain", "_raw", "_state", "append", "appended")
+
     def __init__(
         self,
         *,

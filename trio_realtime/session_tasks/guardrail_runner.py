@@ -52,6 +52,8 @@ class _Work:
 class GuardrailRunner:
     """Feeds the guardrail task from the reader and runs the checks."""
 
+    __slots__ = ("_busy", "_hub", "_recovered", "_running", "_until", "_wake", "_woken", "_work")
+
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._wake, self._woken = trio.open_memory_channel[None](1)

@@ -28,6 +28,8 @@ class HeldAudio:
         on: audio is held at all.
     """
 
+    __slots__ = ("_held", "_hub", "_longest", "on")
+
     def __init__(self, hub: SessionHub) -> None:
         settings = hub.run_config.guardrails_settings
         self.on: bool = settings.hold_audio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
@@ -43,23 +43,11 @@ __all__ = ["HistoryKeeper"]
 class HistoryKeeper:
     """Brings the history up to date with the model's events, and tells the application and the guardrails."""
 
+    __slots__ = ("_begun_calls", "_hub")
+
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._begun_calls: set[str] = set()
-
-    def handlers(self) -> Mapping[type[Any], Callable[[Any], None]]:
-        """Give the model events that concern the conversation, and what each means."""
-        return {
-            RealtimeModelTranscriptDeltaEvent: self._transcript_delta,
-            RealtimeModelTranscriptDoneEvent: self._transcript_done,
-            RealtimeModelOutputTextDeltaEvent: self._text_delta,
-            RealtimeModelOutputTextDoneEvent: self._text_done,
-            RealtimeModelItemUpdatedEvent: self._item_updated,
-            RealtimeModelItemDeletedEvent: self._item_deleted,
-            RealtimeModelInputAudioTranscriptionDeltaEvent: self._user_delta,
-            RealtimeModelInputAudioTranscriptionCompletedEvent: self._user_completed,
-            RealtimeModelInputAudioTranscriptionFailedEvent: self._user_failed,
-        }
 
     def call_complete(self, event: RealtimeModelToolCallEvent) -> None:
         """Announce a call that is complete without arguments, if its item waits for that."""
@@ -221,6 +209,19 @@ class HistoryKeeper:
         if self._hub.input_gate.on:
             fault = ServerError(event.error.message or "the transcription failed", code=event.error.code)
             self._hub.input_gate.words(event.item_id, text=str(text), error=fault)
+
+    HANDLERS: ClassVar[Mapping[type[Any], Callable[[Any, Any], None]]] = {
+        RealtimeModelTranscriptDeltaEvent: _transcript_delta,
+        RealtimeModelTranscriptDoneEvent: _transcript_done,
+        RealtimeModelOutputTextDeltaEvent: _text_delta,
+        RealtimeModelOutputTextDoneEvent: _text_done,
+        RealtimeModelItemUpdatedEvent: _item_updated,
+        RealtimeModelItemDeletedEvent: _item_deleted,
+        RealtimeModelInputAudioTranscriptionDeltaEvent: _user_delta,
+        RealtimeModelInputAudioTranscriptionCompletedEvent: _user_completed,
+        RealtimeModelInputAudioTranscriptionFailedEvent: _user_failed,
+    }
+    """The model events that concern the conversation, and what each means."""
 
 
 def _is_spoken(item: UserMessageItem) -> bool:

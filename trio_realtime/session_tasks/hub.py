@@ -41,7 +41,7 @@ from trio_realtime.session_tasks.outbox import Outbox
 from trio_realtime.session_tasks.responses import Response, ResponseBook
 from trio_realtime.session_tasks.slots import ContextSlots
 from trio_realtime.session_tasks.stored_audio import StoredAudio
-from trio_realtime.session_tasks.streams import Delivery, EventStream, Lender
+from trio_realtime.session_tasks.streams import Delivery, EventStream
 from trio_realtime.session_tasks.turns import TurnBook
 from trio_realtime.snapshot import SessionSnapshot
 
@@ -91,7 +91,19 @@ class ConfigWaiter:
 class SessionHub:
     """The shared state of one session."""
 
-    over: bool = False  # as ``ended``, for who asks at every event
+    # fmt: off
+    __slots__ = (
+        "_aside", "_tokens_before", "agent", "agent_lock", "approvals", "began", "blocked", "cancel_body", "closing",
+        "committing", "config_waiters", "connection", "conversation", "delivery", "ended", "ending",
+        "events_published", "failure", "failure_seen", "gate", "guardrails", "handle", "heard", "held", "hooks",
+        "info", "input_gate", "item_answers", "keeper", "latencies", "leaving", "ledger", "limit",
+        "model_config", "more_handoffs", "outbox", "over", "path", "playback", "replayed", "responses", "resumed",
+        "run_config", "session", "settle_checks", "slots", "stands_for", "status", "stop_tools", "stored",
+        "supervisor", "tool_runner", "tools", "tracker", "turns", "watchers", "wrapper", "writer_done",
+    )
+    # fmt: on
+
+    over: bool
     connection: RealtimeConnection
     tools: AgentTools
     approvals: Approvals
@@ -110,6 +122,7 @@ class SessionHub:
         run_config: RealtimeRunConfig,
     ) -> None:
         self.session = session
+        self.over = False  # as ``ended``, for who asks at every event
         self.agent = agent
         self.wrapper = wrapper
         self.info: RealtimeEventInfo = RealtimeEventInfo(wrapper)
@@ -125,7 +138,6 @@ class SessionHub:
         self.turns: TurnBook = TurnBook(self)
         self.latencies: Latencies = Latencies()
         self.delivery: Delivery = Delivery()
-        self.lender: Lender = Lender()
         self.slots: ContextSlots = ContextSlots(self)
         self.held: HeldAudio = HeldAudio(self)
         self.input_gate: InputGate = InputGate(self)
@@ -154,12 +166,11 @@ class SessionHub:
         self.replayed: frozenset[str] = frozenset()
         self.stands_for: Mapping[str, str] = {}
         self.began: float | None = None
-        self._tokens_before: int = 0
         self.blocked: Overflow | None = None
         self.committing: int = 0  # commits whose items, or requests for an answer, are not there yet
         self.events_published: int = 0
         self._aside: dict[tuple[str, int], GrowingText] = {}
-        self._tokens_before = self.tokens_used()
+        self._tokens_before: int = self._tokens()
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -174,7 +185,7 @@ class SessionHub:
 
     def stream_over(self, buffer: EventBuffer) -> EventStream[Any]:
         """Make a reader of what a buffer takes."""
-        stream: EventStream[Any] = EventStream(buffer, self._given, self._seen, self.lender)
+        stream: EventStream[Any] = EventStream(buffer, self._given, self._seen, self.delivery.lender)
         self.delivery.add(stream)
         return stream
 
@@ -269,8 +280,11 @@ class SessionHub:
 
     def tokens_used(self) -> int:
         """Tokens of the responses and transcripts of this session; of all its sessions, if the context is shared."""
+        return self._tokens() - self._tokens_before
+
+    def _tokens(self) -> int:
         usage = self.wrapper.usage
-        return usage.total_tokens + usage.transcription.total_tokens - self._tokens_before
+        return usage.total_tokens + usage.transcription.total_tokens
 
     def seconds(self) -> float:
         """How long the session has lasted, where it began elsewhere included."""

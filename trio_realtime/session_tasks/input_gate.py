@@ -121,6 +121,14 @@ class InputGate:
         stopped: responses that know words which nobody had looked at.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_again", "_answers", "_asked", "_changed", "_checks", "_commits", "_follow_ups", "_guardrails", "_hub",
+        "_judged", "_last_trip", "_lost", "_over", "_own", "_pending", "_receive", "_send", "_trips", "_unanswered",
+        "_unjudged", "on", "stopped",
+    )
+    # fmt: on
+
     def __init__(self, hub: SessionHub) -> None:
         config = hub.run_config
         self.on: bool = config.gate_input

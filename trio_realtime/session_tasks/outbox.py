@@ -78,6 +78,13 @@ class Outbox:
         stopped_meanwhile: told of what may not wait and concerns a connection, while there is none.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_audio", "_burst", "_cause", "_closed", "_dropped", "_gap", "_held", "_last", "_most", "_queue", "_room",
+        "_taken", "_urgent", "_writer", "dropped_audio", "now", "send_audio_nowait", "stopped_meanwhile",
+    )
+    # fmt: on
+
     def __init__(self) -> None:
         self._queue: deque[Command] = deque()
         self._urgent: deque[Command] = deque()

@@ -6,9 +6,9 @@ guardrail task, commands to the writer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
 
@@ -70,7 +70,7 @@ async def run_reader(hub: SessionHub) -> None:
     while connection is not None:
         take = _taker(hub, connection)
         if hub.run_config.delivery.overflow != "block":  # there the reader may have to stop
-            hub.lender.begin(connection)
+            hub.delivery.lender.begin(connection)
         try:
             while not hub.over and hub.connection is connection:
                 await connection.deliver(take)
@@ -79,7 +79,7 @@ async def run_reader(hub: SessionHub) -> None:
         except Exception as error:  # noqa: BLE001  the connection's last word, or a custom model's own failure
             hub.supervisor.lost(connection, error)
         finally:
-            hub.lender.end()
+            hub.delivery.lender.end()
         connection = await hub.supervisor.next_connection(connection)
 
 
@@ -107,41 +107,24 @@ async def _wait_for_room(hub: SessionHub) -> None:
 class ModelEventHandler:
     """What each model event means for a session: a table from class to method."""
 
+    __slots__ = ("_history", "_hub", "_raw", "_table")
+
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._raw = hub.run_config.raw_events
         self._history: HistoryKeeper = HistoryKeeper(hub)
-        self._table: dict[type[Any], Callable[[Any], None]] = {
-            RealtimeModelAudioEvent: self._audio,
-            **self._history.handlers(),
-            RealtimeModelAudioDoneEvent: self._audio_done,
-            RealtimeModelItemTruncatedEvent: hub.heard.truncated,
-            RealtimeModelTranscriptTimingEvent: hub.heard.timing,
-            RealtimeModelToolCallEvent: self._tool_call,
-            RealtimeModelTurnStartedEvent: self._turn_started,
-            RealtimeModelTurnEndedEvent: self._turn_ended,
-            RealtimeModelRequestSettledEvent: hub.turns.settled,
-            RealtimeModelUsageEvent: self._usage,
-            RealtimeModelMcpListToolsEvent: partial(publish_listing, hub),
-            RealtimeModelMcpApprovalRequestedEvent: self._hosted_request,
-            RealtimeModelMcpCallEvent: partial(publish_call, hub),
-            RealtimeModelSpeechStartedEvent: self._speech_started,
-            RealtimeModelSpeechStoppedEvent: self._speech_stopped,
-            RealtimeModelAudioInterruptedEvent: self._audio_interrupted,
-            RealtimeModelInputAudioTimeoutTriggeredEvent: self._input_timeout,
-            RealtimeModelRateLimitsEvent: self._rate_limits,
-            RealtimeModelDtmfEvent: self._dtmf,
-            RealtimeModelErrorEvent: self._error,
-            RealtimeModelExceptionEvent: self._exception,
-            RealtimeModelEndOfStreamEvent: self._end_of_stream,
-            RealtimeModelFollowUpEvent: self._follow_up,
-            RealtimeModelSessionUpdatedEvent: self._session_updated,
-            RealtimeModelConfigRejectedEvent: self._config_rejected,
-        }
+        self._table = self._own_table()
+
+    def _own_table(self) -> Mapping[type[Any], Callable[[Any], None]] | None:
+        """Give what this session makes of events, where that is not what all make of them."""
+        hub = self._hub
+        if hub.stored is None and not hub.input_gate.on:
+            return None
+        table = {kind: partial(handler, self) for kind, handler in self._HANDLERS.items()}
+        listening: dict[type[Any], Callable[[Any], None]] = {**table}
         if hub.stored is not None:
-            self._table = hub.stored.listening(self._table)
-        if hub.input_gate.on:
-            self._table = hub.input_gate.stopped.listening(self._table)
+            listening = hub.stored.listening(listening)
+        return hub.input_gate.stopped.listening(listening) if hub.input_gate.on else listening
 
     def handle(self, event: RealtimeModelEvent) -> None:
         """Handle one event. A fault of this library ends the session with InternalError."""
@@ -151,9 +134,10 @@ class ModelEventHandler:
         try:
             if self._raw and not isinstance(event, RealtimeModelFollowUpEvent):
                 hub.offer(RealtimeRawModelEvent, _raw_size(event), data=event, received_at=event.received_at)
-            handler = self._table.get(type(event))
-            if handler is not None:
-                handler(event)
+            if self._table is not None:
+                self._table.get(type(event), _nothing)(event)
+            elif (handler := self._HANDLERS.get(type(event))) is not None:
+                handler(self, event)
         except Exception as error:  # noqa: BLE001
             failure = InternalError(f"handling a model event of type {event.type!r} failed")
             failure.__cause__ = error
@@ -352,6 +336,55 @@ class ModelEventHandler:
         if not self._hub.config_answered(event.error.event_id, event.error):
             self._hub.report(event.error, event.received_at)
 
+    # What concerns others.
+
+    def _words(self, event: Any) -> None:
+        self._history.HANDLERS[type(event)](self._history, event)
+
+    def _item_truncated(self, event: RealtimeModelItemTruncatedEvent) -> None:
+        self._hub.heard.truncated(event)
+
+    def _timing(self, event: RealtimeModelTranscriptTimingEvent) -> None:
+        self._hub.heard.timing(event)
+
+    def _request_settled(self, event: RealtimeModelRequestSettledEvent) -> None:
+        self._hub.turns.settled(event)
+
+    def _hosted_listing(self, event: RealtimeModelMcpListToolsEvent) -> None:
+        publish_listing(self._hub, event)
+
+    def _hosted_call(self, event: RealtimeModelMcpCallEvent) -> None:
+        publish_call(self._hub, event)
+
+    # One table for all: a session has no functions of its own in memory.
+    _HANDLERS: ClassVar[Mapping[type[Any], Callable[[Any, Any], None]]] = {
+        RealtimeModelAudioEvent: _audio,
+        **dict.fromkeys(HistoryKeeper.HANDLERS, _words),
+        RealtimeModelAudioDoneEvent: _audio_done,
+        RealtimeModelItemTruncatedEvent: _item_truncated,
+        RealtimeModelTranscriptTimingEvent: _timing,
+        RealtimeModelToolCallEvent: _tool_call,
+        RealtimeModelTurnStartedEvent: _turn_started,
+        RealtimeModelTurnEndedEvent: _turn_ended,
+        RealtimeModelRequestSettledEvent: _request_settled,
+        RealtimeModelUsageEvent: _usage,
+        RealtimeModelMcpListToolsEvent: _hosted_listing,
+        RealtimeModelMcpApprovalRequestedEvent: _hosted_request,
+        RealtimeModelMcpCallEvent: _hosted_call,
+        RealtimeModelSpeechStartedEvent: _speech_started,
+        RealtimeModelSpeechStoppedEvent: _speech_stopped,
+        RealtimeModelAudioInterruptedEvent: _audio_interrupted,
+        RealtimeModelInputAudioTimeoutTriggeredEvent: _input_timeout,
+        RealtimeModelRateLimitsEvent: _rate_limits,
+        RealtimeModelDtmfEvent: _dtmf,
+        RealtimeModelErrorEvent: _error,
+        RealtimeModelExceptionEvent: _exception,
+        RealtimeModelEndOfStreamEvent: _end_of_stream,
+        RealtimeModelFollowUpEvent: _follow_up,
+        RealtimeModelSessionUpdatedEvent: _session_updated,
+        RealtimeModelConfigRejectedEvent: _config_rejected,
+    }
+
 
 def _raw_size(event: RealtimeModelEvent) -> int:
     if isinstance(event, RealtimeModelAudioEvent):
@@ -359,3 +392,7 @@ def _raw_size(event: RealtimeModelEvent) -> int:
     if isinstance(event, RealtimeModelRawServerEvent):
         return 2048  # an estimate: measuring would mean encoding it again
     return 0
+
+
+def _nothing(event: object) -> None:
+    """What an event means that means nothing to a session."""

@@ -57,6 +57,8 @@ class Response:
 class ResponseBook:
     """The responses of a session, by id."""
 
+    __slots__ = ("_responses", "_silenced")
+
     def __init__(self) -> None:
         self._responses: dict[str, Response] = {}
         self._silenced: dict[str, None] = {}  # ids that no response began with, or not yet

@@ -27,6 +27,8 @@ _BURST = 32  # events given from a full buffer before other tasks get a turn
 class Lender:
     """Lets a task that waits for an event read the connection meanwhile, in the place of the session's reader."""
 
+    __slots__ = ("_connection", "_lending")
+
     def __init__(self) -> None:
         self._connection: RealtimeConnection | None = None
         self._lending: Lending | None = None
@@ -65,6 +67,13 @@ class EventStream(Generic[EventT_co]):
         waiting: who waits for an event.
         reading: a task that waits for one reads meanwhile.
     """
+
+    # fmt: off
+    __slots__ = (
+        "__weakref__", "_burst", "_ended", "_failed", "_failure", "_given", "_lender", "_room", "_seq", "buffer",
+        "on_begin", "reading", "waiting",
+    )
+    # fmt: on
 
     def __init__(
         self,
@@ -171,12 +180,16 @@ class Delivery:
 
     Attributes:
         selected: what :meth:`selects` gives, as far as it is known.
+        lender: lets readers read the connection.
     """
+
+    __slots__ = ("_ended", "_failure", "_holds", "_streams", "_takers", "lender", "selected")
 
     def __init__(self) -> None:
         self._streams: list[ref[EventStream[Any]]] = []
         self._holds: list[Hold] = []
         self.selected: dict[type[RealtimeSessionEvent], bool] = {}
+        self.lender: Lender = Lender()
         self._takers: dict[type[RealtimeSessionEvent], list[ref[EventStream[Any]]]] = {}
         self._ended = False
         self._failure: BaseException | None = None

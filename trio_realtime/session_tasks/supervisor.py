@@ -72,6 +72,14 @@ class Supervisor:
         configuration: which settings hold, and which are on their way.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_attached", "_begun", "_changed", "_config", "_held", "_hub", "_in_flight", "_left_dropped", "_loss",
+        "_model", "_nursery", "_planned", "_policy", "_random", "_renewed", "_since", "_stopped", "_tries", "_usable",
+        "_why", "_work", "_writer_rests", "configuration", "generation", "reconnects", "replayer",
+    )
+    # fmt: on
+
     def __init__(self, hub: SessionHub, model: RealtimeModel, random: Callable[[], float] | None = None) -> None:
         self._hub = hub
         self._model = model

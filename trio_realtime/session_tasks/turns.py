@@ -20,6 +20,8 @@ _LEFT = 64  # requests that were taken back whose responses may still begin
 class TurnBook:
     """The open turns of one session, by the ids of their requests."""
 
+    __slots__ = ("_apart", "_hub", "_left", "_open", "_waiting")
+
     def __init__(self, hub: SessionHub) -> None:
         self._hub = hub
         self._waiting: dict[str, RealtimeTurn] = {}

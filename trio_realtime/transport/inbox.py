@@ -55,6 +55,8 @@ class Inbox:
         on_change: called when ``burst`` is over, and at the end.
     """
 
+    __slots__ = ("_bytes", "_max_bytes", "_messages", "_readers", "_writers", "burst", "ending", "on_change")
+
     def __init__(self, max_bytes: int = MAX_BUFFERED) -> None:
         self.ending: Ending | None = None
         self.burst: Burst | None = None

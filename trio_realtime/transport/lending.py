@@ -1,9 +1,9 @@
 """Reading a socket in the place of the task whose business it is.
 
-A session's reader waits for the socket, and a task of the application waits for what the reader makes of it: two turns of
-tasks for each message. So a task that waits for an event may wait for the socket itself, and do the reader's work there
-and then. The reader sleeps on meanwhile. As soon as the other is away it is on guard again, without having been woken
-for that: it waits for an epoll of its own, which watches the socket, or just does not.
+A session's reader waits for the socket, and a task of the application waits for what the reader makes of it: two turns
+of tasks for each message. So a task that waits for an event may wait for the socket itself, and do the reader's work
+there and then. The reader sleeps on meanwhile. As soon as the other is away it is on guard again, without having been
+woken for that: it waits for an epoll of its own, which watches the socket, or just does not.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Lending(Protocol):
     def wait(self) -> Awaitable[None] | None:
         """Wait for the next read, and do the reader's work with it; None if the reader cannot be replaced now.
 
-        It may also end without a read: then there is news of another kind. To be awaited at once, which is a checkpoint;
-        a cancellation loses nothing.
+        It may also end without a read: then there is news of another kind. To be awaited at once, which is a
+        checkpoint; a cancellation loses nothing.
         """
 
     def recall(self) -> None:
@@ -54,6 +54,8 @@ class SocketLending:
         offered: the reader waits there.
         lent: see :class:`Lending`.
     """
+
+    __slots__ = ("_context", "_epoll", "_fd", "_free", "_read", "guard", "lent", "offered")
 
     def __init__(self, fd: int, free: Callable[[], bool], read: Callable[[], None]) -> None:
         self._epoll = select.epoll()

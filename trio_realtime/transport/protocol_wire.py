@@ -43,6 +43,13 @@ class ProtocolWire(StreamWire):
         deadline: when the handshake has to be done, on the trio clock.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_answered", "_awaited", "_failed", "_framed_here", "_is_text", "_latency", "_messages_received", "_parts",
+        "_pings", "_protocol", "_pumped",
+    )
+    # fmt: on
+
     def __init__(
         self, stream: trio.abc.Stream, *, config: TransportConfig, protocol: ClientProtocol, deadline: float
     ) -> None:

@@ -38,6 +38,15 @@ class StreamProxy(trio.abc.Stream):
         on_stall: called when ``send_timeout`` has passed; the stream is closed then.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_aside", "_direct", "_end_seen", "_failure", "_fd", "_frames", "_left", "_left_bytes", "_library", "_linger",
+        "_more", "_now", "_on_stall", "_progress", "_raw", "_send_timeout", "_stopped", "_turn", "_waiting", "_work",
+        "backlog", "bytes_received", "bytes_sent", "last_received", "lending", "on_over", "over", "sift",
+        "wait_to_read", "write_failed",
+    )
+    # fmt: on
+
     def __init__(
         self,
         raw: trio.abc.Stream,

@@ -41,6 +41,14 @@ class StreamWire(Wire):
         answer: reads the server's answer along; None on the server's side.
     """
 
+    # fmt: off
+    __slots__ = (
+        "_answer", "_close_frame", "_close_scope", "_closing", "_config", "_deadline", "_delivering", "_finished",
+        "_framed_here", "_framer", "_inbox", "_invalid", "_latency", "_messages_received", "_messages_sent", "_proxy",
+        "_scope", "_settled", "_sieve", "failure",
+    )
+    # fmt: on
+
     def __init__(
         self, stream: trio.abc.Stream, *, config: TransportConfig, deadline: float, answer: HandshakeAnswer | None
     ) -> None:

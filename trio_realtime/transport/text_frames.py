@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Final, TypeAlias
 
 __all__ = ["TextFramer"]
@@ -11,7 +12,7 @@ __all__ = ["TextFramer"]
 _WHOLE_TEXT: Final = b"\x81"  # FIN, no extension, opcode 1
 _ONE_BYTE: Final = 126
 _TWO_BYTES: Final = 1 << 16
-_KEYS: Final = 256  # masking keys drawn at once: asking the system for each costs more than using it
+_KEYS: Final = 256
 
 _Mask: TypeAlias = Callable[[bytes, bytes], bytes]
 
@@ -36,6 +37,15 @@ _XOR: Final = [bytes(byte ^ other for byte in range(256)) for other in range(256
 _mask: Final = _fastest()
 
 
+def _draw(_: None) -> list[bytes]:
+    """Draw masking keys, many at once: asking the system for each costs more than using it."""
+    drawn = os.urandom(4 * _KEYS)
+    return [drawn[place : place + 4] for place in range(0, len(drawn), 4)]
+
+
+_keys: Final = chain.from_iterable(map(_draw, repeat(None)))  # of all connections: what each has of its own, costs
+
+
 class TextFramer:
     """Frames the text messages of one side of a connection. Where ``websockets`` is installed, its C code masks them.
 
@@ -43,11 +53,11 @@ class TextFramer:
         client: messages are masked, each with an unpredictable key of its own.
     """
 
+    __slots__ = ("_flag", "_two_bytes")
+
     def __init__(self, *, client: bool) -> None:
         self._flag = 0x80 if client else 0
         self._two_bytes = _WHOLE_TEXT + bytes((self._flag | 126,))
-        self._keys = b""
-        self._used = 0  # bytes of the keys
 
     def frame(self, payload: bytes) -> bytes:
         """Give the frame of a message whose UTF-8 is ``payload``."""
@@ -60,9 +70,5 @@ class TextFramer:
             head = _WHOLE_TEXT + bytes((flag | 127,)) + length.to_bytes(8)
         if not flag:
             return head + payload
-        used = self._used
-        if used == len(self._keys):
-            self._keys, used = os.urandom(4 * _KEYS), 0
-        self._used = used + 4
-        key = self._keys[used : used + 4]
+        key = next(_keys)
         return head + key + _mask(payload, key)

@@ -32,6 +32,8 @@ class TextSieve:
         limit: bytes of a message at most; None for any number.
     """
 
+    __slots__ = ("_aside", "_behind", "_in_parts", "_kept", "_limit", "_needed", "_passing", "inbox", "messages")
+
     def __init__(self, inbox: Inbox, limit: int | None) -> None:
         self.inbox: Inbox = inbox
         self.messages: int = 0
