@@ -6,12 +6,13 @@ import select
 import socket
 import struct
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import wait_all_tasks_blocked
 
 from trio_realtime.transport.lending import SocketLending, lending_of
@@ -205,6 +206,10 @@ async def read_aside(proxy: StreamProxy) -> None:
 Connected = tuple[StreamProxy, trio.SocketStream]
 
 
+async def done(wait: Awaitable[None]) -> None:
+    await wait
+
+
 async def lend(proxy: StreamProxy, nursery: trio.Nursery) -> None:
     """Let a reader wait, and another task in its place."""
     nursery.start_soon(read_aside, proxy)
@@ -212,11 +217,7 @@ async def lend(proxy: StreamProxy, nursery: trio.Nursery) -> None:
     assert proxy.lending is not None
     wait = proxy.lending.wait()
     assert wait is not None
-
-    async def borrow() -> None:
-        await wait
-
-    nursery.start_soon(borrow)
+    nursery.start_soon(done, wait)
     await wait_all_tasks_blocked()
     assert proxy.lending.lent
 
@@ -267,6 +268,65 @@ async def test_a_recall_leaves_the_writer_alone(connected: Connected, nursery: t
     assert got == size
 
 
+async def test_recalls_are_no_progress_of_the_writer(
+    mock_clock: trio.testing.MockClock, connected: Connected, nursery: trio.Nursery
+) -> None:
+    proxy, _ = connected
+    stalls: list[str] = []
+    proxy._on_stall = lambda: stalls.append("stalled")
+    nursery.start_soon(proxy.write_frames)
+    await lend(proxy, nursery)
+    proxy.hand_over(bytes(16 * 1024 * 1024))
+    await wait_all_tasks_blocked()
+    assert proxy.lending is not None
+    for _ in range(4):
+        assert not stalls
+        wait = proxy.lending.wait()
+        if wait is not None:
+            nursery.start_soon(done, wait)
+            await wait_all_tasks_blocked()
+        proxy.lending.recall()
+        mock_clock.jump(0.9)
+        await wait_all_tasks_blocked()
+    assert stalls == ["stalled"], "after its three seconds"
+
+
+async def test_once_closed_the_number_of_the_socket_is_left_alone(
+    connected: Connected, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, _ = connected
+    await lend(proxy, nursery)
+    lending = proxy.lending
+    assert lending is not None
+    lending.close()
+    told: list[Any] = []
+    monkeypatch.setattr(trio.lowlevel, "notify_closing", told.append)
+    assert lending.lent
+    lending.recall()
+    assert not told
+    monkeypatch.undo()
+
+
+async def test_what_the_system_cannot_watch_is_left_to_the_reader(
+    lent: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, theirs = lent
+
+    async def no_more(_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        wait = reader.lending.wait()
+        patched.setattr(trio.lowlevel, "wait_readable", no_more)
+        assert wait is not None
+        await wait
+    assert reader.lending.wait() is None
+    theirs.send(b"still read")
+    await wait_all_tasks_blocked()
+    assert reader.woken == 1
+    assert reader.lending.offered
+
+
 async def test_closed_while_somebody_else_waits(connected: Connected, nursery: trio.Nursery) -> None:
     proxy, _ = connected
     await lend(proxy, nursery)
@@ -288,11 +348,7 @@ async def test_the_reader_s_end_lets_go_who_waits_in_its_place(connected: Connec
         wait = proxy.lending.wait()
         assert wait is not None
         async with trio.open_nursery() as borrowers:
-
-            async def borrow() -> None:
-                await wait
-
-            borrowers.start_soon(borrow)
+            borrowers.start_soon(done, wait)
             await wait_all_tasks_blocked()
             readers.cancel_scope.cancel()
     assert not proxy.lending.lent

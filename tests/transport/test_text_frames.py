@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import os
 from typing import Any
 
 import pytest
@@ -61,3 +62,20 @@ def test_each_message_has_a_key_of_its_own() -> None:
     framer = TextFramer(client=True)
     keys = {framer.frame(b"x")[2:6] for _ in range(600)}
     assert len(keys) > 590
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_process_has_masking_keys_of_its_own() -> None:
+    TextFramer(client=True).frame(b"the parent has drawn")
+    keys = set[bytes]()
+    for _ in range(2):
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(theirs, TextFramer(client=True).frame(b"")[2:6])
+            os._exit(0)
+        os.waitpid(child, 0)
+        keys.add(os.read(ours, 4))
+        os.close(ours)
+        os.close(theirs)
+    assert len({*keys, TextFramer(client=True).frame(b"")[2:6]}) == 3

@@ -87,6 +87,8 @@ class SocketLending:
                 self._context.run(self._read)
         except trio.ClosedResourceError:
             pass  # recalled, or the socket is closed: who waits for messages looks again
+        except OSError:
+            self.offered = False  # the system cannot watch it: the reader will find out why
         finally:
             self.lent = False
             if not self._epoll.closed:
@@ -94,7 +96,7 @@ class SocketLending:
 
     def recall(self) -> None:
         """See :meth:`Lending.recall`."""
-        if self.lent:
+        if self.lent and not self._epoll.closed:  # once it is, the number may be another socket's
             trio.lowlevel.notify_closing(self._fd)  # wakes who waits for it; it is not closed
 
     def close(self) -> None:

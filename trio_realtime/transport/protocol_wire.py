@@ -43,12 +43,7 @@ class ProtocolWire(StreamWire):
         deadline: when the handshake has to be done, on the trio clock.
     """
 
-    # fmt: off
-    __slots__ = (
-        "_answered", "_awaited", "_failed", "_framed_here", "_is_text", "_latency", "_messages_received", "_parts",
-        "_pings", "_protocol", "_pumped",
-    )
-    # fmt: on
+    __slots__ = ("_answered", "_awaited", "_failed", "_is_text", "_parts", "_pings", "_protocol", "_pumped")
 
     def __init__(
         self, stream: trio.abc.Stream, *, config: TransportConfig, protocol: ClientProtocol, deadline: float

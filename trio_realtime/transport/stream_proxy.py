@@ -384,13 +384,16 @@ class StreamProxy(trio.abc.Stream):
     async def _write_to_socket(self, data: bytes, scope: trio.CancelScope) -> None:
         """Write as the socket takes it: whatever it takes is a sign of life."""
         rest = memoryview(data)
+        stalled = False
         while rest:
             try:
                 written = os.write(self._fd, rest)
             except BlockingIOError:
-                scope.deadline = trio.current_time() + self._send_timeout
+                if not stalled:  # it may be waited for more than once, see _writable()
+                    stalled, scope.deadline = True, trio.current_time() + self._send_timeout
                 await self._writable()
             else:
+                stalled = False
                 self.bytes_sent += written
                 rest = rest[written:]
         scope.deadline = math.inf

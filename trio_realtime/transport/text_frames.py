@@ -43,7 +43,20 @@ def _draw(_: None) -> list[bytes]:
     return [drawn[place : place + 4] for place in range(0, len(drawn), 4)]
 
 
-_keys: Final = chain.from_iterable(map(_draw, repeat(None)))  # of all connections: what each has of its own, costs
+class _Keys:
+    """The masking keys of all connections of a process: what each has of its own is never in the cache."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Draw anew: a forked process must not go on with its parent's."""
+        self.next: Callable[[], bytes] = chain.from_iterable(map(_draw, repeat(None))).__next__
+
+
+_keys: Final = _Keys()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keys.renew)
 
 
 class TextFramer:
@@ -70,5 +83,5 @@ class TextFramer:
             head = _WHOLE_TEXT + bytes((flag | 127,)) + length.to_bytes(8)
         if not flag:
             return head + payload
-        key = next(_keys)
+        key = _keys.next()
         return head + key + _mask(payload, key)

@@ -36,11 +36,7 @@ class WebSocketWire(StreamWire):
             costs a switch of tasks for each message, and then what is done next to the socket comes after it.
     """
 
-    # fmt: off
-    __slots__ = (
-        "_close_frame", "_connection", "_latency", "_messages_received", "_messages_sent", "_opener", "_write_through",
-    )
-    # fmt: on
+    __slots__ = ("_connection", "_opener", "_write_through")
 
     def __init__(
         self,
