@@ -104,9 +104,9 @@ class EventBuffer:
     ) -> None:
         self._selects = selects
         self._max_bytes, self._max_ms = settings.max_buffered_bytes, settings.max_buffered_ms
-        self.settings = settings
-        self.wanted = wanted
-        self.begun = False
+        self.settings: DeliverySettings = settings
+        self.wanted: tuple[type[RealtimeSessionEvent], ...] | None = wanted
+        self.begun: bool = False
         self._entries: deque[_Entry] = deque()
         self._first: deque[RealtimeSessionEvent] = deque()
         self._audio: deque[_Entry] = deque()  # the same entries, audio only: dropping looks at nothing else

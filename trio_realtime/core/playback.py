@@ -99,7 +99,7 @@ class Playback:
     __slots__ = ("_ends", "_lengths", "_tracked", "_tracks", "format")
 
     def __init__(self, audio_format: AudioFormat = PCM16, *, tracked: bool = False) -> None:
-        self.format = audio_format
+        self.format: AudioFormat = audio_format
         self._tracked = tracked
         self._tracks: dict[tuple[str, int], _Track] = {}
         self._lengths: dict[tuple[str, int], float] = {}

@@ -56,7 +56,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     names_requests = True
 
     def __init__(self, wire: Wire, protocol: OpenAIProtocol, *, confirms_configuration: bool = True) -> None:
-        self.confirms_configuration = confirms_configuration
+        self.confirms_configuration: bool = confirms_configuration
         self._expires_at = inf
         self._left: Unfinished | None = None
         self._wire = wire

@@ -121,13 +121,13 @@ class SessionHub:
         model_config: RealtimeModelConfig,
         run_config: RealtimeRunConfig,
     ) -> None:
-        self.session = session
+        self.session: RealtimeSession[Any] = session
         self.over = False  # as ``ended``, for who asks at every event
-        self.agent = agent
-        self.wrapper = wrapper
+        self.agent: RealtimeAgent[Any] = agent
+        self.wrapper: RunContextWrapper[Any] = wrapper
         self.info: RealtimeEventInfo = RealtimeEventInfo(wrapper)
-        self.model_config = model_config
-        self.run_config = run_config
+        self.model_config: RealtimeModelConfig = model_config
+        self.run_config: RealtimeRunConfig = run_config
         self.conversation: Conversation = Conversation()
         self.stored: StoredAudio | None = StoredAudio(self) if run_config.store_audio else None
         self.tracker: RealtimePlaybackTracker | None = model_config.playback_tracker
