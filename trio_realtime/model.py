@@ -1,8 +1,8 @@
 """The model layer's interface: what anything must offer that a session can talk through.
 
 A *model* is a factory: it holds configuration only and is safe to share between any number of sessions. A *connection*
-is one live conversation. A session reads a connection from one task and sends from one other, so that a connection
-needs no lock of its own.
+is one live conversation. A session reads a connection from one task at a time and sends from one other, so that
+a connection needs no lock of its own.
 """
 
 from __future__ import annotations
