@@ -120,11 +120,11 @@ class ModelEventHandler:
         hub = self._hub
         if hub.stored is None and not hub.input_gate.on:
             return None
-        table = {kind: partial(handler, self) for kind, handler in self._HANDLERS.items()}
-        listening: dict[type[Any], Callable[[Any], None]] = {**table}
+        table: dict[type[Any], Callable[[Any], None]] = {}
+        table.update((kind, partial(handler, self)) for kind, handler in self._HANDLERS.items())
         if hub.stored is not None:
-            listening = hub.stored.listening(listening)
-        return hub.input_gate.stopped.listening(listening) if hub.input_gate.on else listening
+            table = hub.stored.listening(table)
+        return hub.input_gate.stopped.listening(table) if hub.input_gate.on else table
 
     def handle(self, event: RealtimeModelEvent) -> None:
         """Handle one event. A fault of this library ends the session with InternalError."""
