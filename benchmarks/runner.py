@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,9 @@ from benchmarks.process import apart
 __all__ = ["LoadGenerator", "Sample", "load_generator", "measure"]
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
+_STARTS: Final = 3.0  # seconds until a client's process connects, at most
+_CONNECTS: Final = 0.015  # seconds for each connection
+_PAUSE: Final = 0.2  # seconds between two turns, in which the last audio is delivered
 
 
 @attrs.frozen
@@ -92,13 +97,43 @@ def measure(
             first = number % len(able) if able else 0
             groups = [list(benchmark.cases)] if benchmark.together else [[case] for case in benchmark.cases]
             for cases in groups:  # one client after another in each, so that a slow minute hits all of them
-                for client in able[first:] + able[:first]:
-                    say(f"{benchmark.name}, round {number + 1}, {_names(cases)}: {client.name}")
+                what, order = f"{benchmark.name}, round {number + 1}, {_names(cases)}", able[first:] + able[:first]
+                if benchmark.turns:
+                    say(what)
+                    _take_turns(generator, order, benchmark, cases[0], number, samples, failures)
+                    continue
+                for client in order:
+                    say(f"{what}: {client.name}")
                     try:
                         samples += _run(generator, client, cases, number)
                     except ClientFailed as failure:
                         failures.append(str(failure))
     return samples, failures
+
+
+def _take_turns(
+    generator: LoadGenerator,
+    clients: Sequence[Client],
+    benchmark: Benchmark,
+    case: Case,
+    number: int,
+    samples: list[Sample],
+    failures: list[str],
+) -> None:
+    """Run all clients at once; each is active when the others rest, for a moment and again."""
+    count, length = len(clients), case.given["warm_seconds"] + case.given["seconds"] + _PAUSE
+    begins = time.monotonic() + _STARTS + _CONNECTS * case.given["sessions"] * count
+    with ThreadPoolExecutor(count) as threads:
+        runs = {}
+        for place, client in enumerate(clients):
+            turns = [begins + (again * count + place) * length for again in range(benchmark.turns)]
+            mine = attrs.evolve(case, given={**case.given, "turns": turns})
+            runs[client.name] = threads.submit(_run, generator, client, [mine], number)
+        for run in runs.values():
+            try:
+                samples += run.result()
+            except ClientFailed as failure:
+                failures.append(str(failure))
 
 
 def _names(cases: Sequence[Case]) -> str:

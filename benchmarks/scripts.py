@@ -68,8 +68,10 @@ def turns(parameters: Parameters) -> Script:
 def live(parameters: Parameters) -> Script:
     """``rate``: events a second, two thirds of them 100 ms of audio, the others words; all of them stamped.
 
-    Answers of ``seconds`` (10) follow each other without a pause. ``phase`` (0 to 1) shifts the ticks.
+    Answers of ``seconds`` (10) follow each other without a pause, for ``lasts`` seconds (without an end). ``phase``
+    (0 to 1) shifts the ticks.
     """
+    lasts = float(parameters.get("lasts", "inf"))
     rate, seconds = float(parameters.get("rate", "15")), float(parameters.get("seconds", "10"))
     phase = float(parameters.get("phase", "0"))
 
@@ -77,11 +79,13 @@ def live(parameters: Parameters) -> Script:
         ids = Numbering()
         begin, end = block(response_begin(ids)), block(response_end(ids, "Time."))
         start, answer, tick = time.monotonic() + phase / rate, index * 10_000 - 1, 0
-        while True:
+        while tick < lasts * rate:
             answer += 1
             audio, words = Stamped(100 * BYTES_PER_MS, answer, prefix="s"), Stamped(0, answer, prefix="s")
             yield numbered(begin, answer)
             for _ in range(max(1, round(rate * seconds))):
+                if tick >= lasts * rate:
+                    break
                 yield start + tick / rate
                 kind = words if tick % 3 == 2 else audio
                 yield kind.at(time.monotonic_ns())

@@ -15,7 +15,7 @@ from benchmarks.frames import BYTES_PER_MS, audio_stamp, text_stamp
 from benchmarks.process import cpu_seconds, forget_peak, peak_mb, rss_mb, settled_rss_mb
 from benchmarks.spread import percentile
 
-__all__ = ["GO", "WORKLOADS", "Kit", "Numbers", "Workload"]
+__all__ = ["GO", "WORKLOADS", "Kit", "Numbers", "Workload", "turns_left"]
 
 GO: Final = b"\0\0"
 """Audio that tells the load generator to begin its next batch."""
@@ -153,7 +153,7 @@ class _Call:
         load, sleep = self._load, self._kit.sleep
         async with self._kit.session(self._url) as session:
             load.connected += 1
-            while not load.begins:
+            while not load.turns:
                 await sleep(0.02)
             await self._kit.together([lambda: self._read(session), lambda: self._send(session)])
 
@@ -176,10 +176,16 @@ class _Call:
         load, sleep = self._load, self._kit.sleep
         step = load.chunk_ms / 1000
         chunk = bytes(round(load.chunk_ms * BYTES_PER_MS))
-        due = load.begins + step * self._number / load.sessions
-        await sleep(max(0.0, due - time.monotonic()))
-        await session.send_audio(GO)
-        while True:
+        for begins in load.turns:
+            due = begins + step * self._number / load.sessions
+            await sleep(max(0.0, due - time.monotonic()))
+            await session.send_audio(GO)
+            await self._speak(session, chunk, due, begins + load.turn_seconds)
+
+    async def _speak(self, session: Any, chunk: bytes, due: float, ends: float) -> None:
+        load, sleep = self._load, self._kit.sleep
+        step = load.chunk_ms / 1000
+        while due < ends:
             due += step
             late = time.monotonic() - due
             await sleep(max(0.0, -late))
@@ -195,7 +201,8 @@ class _Load:
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.sessions: int = given["sessions"]
         self.chunk_ms: float = given.get("chunk_ms", 20)
-        self.begins = 0.0
+        self.turn_seconds: float = given["warm_seconds"] + given["seconds"]
+        self.turns: list[float] = []
         self.connected = self.sent = self.errors = 0
         self.recording = False
         self.latencies_ms: list[float] = []
@@ -203,25 +210,44 @@ class _Load:
 
 
 async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
-    """Hold ``sessions`` calls at once for ``seconds``, after ``warm_seconds`` that do not count."""
+    """Hold ``sessions`` calls at once for ``seconds``, after ``warm_seconds`` that do not count.
+
+    With ``turns``, times of CLOCK_MONOTONIC, they are silent but for so long from each of these times on. A turn whose
+    time has come before all are connected is left out.
+    """
     load = _Load(given)
     result: Numbers = {}
 
     async def measure() -> None:
         while load.connected < load.sessions:
             await kit.sleep(0.05)
-        load.begins = time.monotonic() + 0.1
-        await kit.sleep(given["warm_seconds"])
-        cpu, clock = cpu_seconds(), time.monotonic()
-        load.recording = True
-        await kit.sleep(given["seconds"])
-        load.recording = False
-        cpu, clock = cpu_seconds() - cpu, time.monotonic() - clock
-        result.update(_live_numbers(load, cpu, clock))
+        load.turns = turns_left(given)
+        cpu = clock = 0.0
+        for begins in load.turns:
+            await kit.sleep(max(0.0, begins + given["warm_seconds"] - time.monotonic()))
+            cpu, clock = cpu - cpu_seconds(), clock - time.monotonic()
+            load.recording = True
+            await kit.sleep(given["seconds"])
+            load.recording = False
+            cpu, clock = cpu + cpu_seconds(), clock + time.monotonic()
+        result.update(_live_numbers(load, cpu, clock), turns=len(load.turns))
 
     urls = [f"{given['url']}&phase={number / load.sessions:.4f}" for number in range(load.sessions)]
     await kit.together([_Call(kit, url, load, number).run for number, url in enumerate(urls)], until=measure)
     return result
+
+
+def turns_left(given: Mapping[str, Any]) -> list[float]:
+    """Give when the turns of a live load begin, without those that it is too late for: one now, if nobody says.
+
+    Raises:
+        TimeoutError: it is too late for all.
+    """
+    now = time.monotonic()
+    turns: list[float] = [begins for begins in given.get("turns", (now + 0.1,)) if begins > now]
+    if not turns:
+        raise TimeoutError("the calls were not connected when their last turn began")
+    return turns
 
 
 def _live_numbers(load: _Load, cpu: float, clock: float) -> Numbers:
