@@ -126,6 +126,7 @@ def _live(given: Mapping[str, Any]) -> dict[str, Any]:
                     ages = _stamps(key.data.recv(_CHUNK))
                     latencies += ages if began else ()
         cpu += cpu_seconds() - began
+    time.sleep(max(0.0, given.get("ends", 0.0) - time.monotonic()))
     for sock in socks:
         sock.close()
     latencies.sort()

@@ -123,11 +123,12 @@ def _take_turns(
     """Run all clients at once; each is active when the others rest, for a moment and again."""
     count, length = len(clients), case.given["warm_seconds"] + case.given["seconds"] + _PAUSE
     begins = time.monotonic() + _STARTS + _CONNECTS * case.given["sessions"] * count
+    ends = begins + benchmark.turns * count * length
     with ThreadPoolExecutor(count) as threads:
         runs = {}
         for place, client in enumerate(clients):
             turns = [begins + (again * count + place) * length for again in range(benchmark.turns)]
-            mine = attrs.evolve(case, given={**case.given, "turns": turns})
+            mine = attrs.evolve(case, given={**case.given, "turns": turns, "ends": ends})
             runs[client.name] = threads.submit(_run, generator, client, [mine], number)
         for run in runs.values():
             try:

@@ -212,8 +212,9 @@ class _Load:
 async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
     """Hold ``sessions`` calls at once for ``seconds``, after ``warm_seconds`` that do not count.
 
-    With ``turns``, times of CLOCK_MONOTONIC, they are silent but for so long from each of these times on. A turn whose
-    time has come before all are connected is left out.
+    With ``turns``, times of CLOCK_MONOTONIC, they are silent but for so long from each of these times on, and are held
+    until ``ends``: to end them costs, which is not to happen in the turns of others. A turn whose time has come before
+    all are connected is left out.
     """
     load = _Load(given)
     result: Numbers = {}
@@ -230,6 +231,7 @@ async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
             await kit.sleep(given["seconds"])
             load.recording = False
             cpu, clock = cpu + cpu_seconds(), clock + time.monotonic()
+        await kit.sleep(max(0.0, given.get("ends", 0.0) - time.monotonic()))
         result.update(_live_numbers(load, cpu, clock), turns=len(load.turns))
 
     urls = [f"{given['url']}&phase={number / load.sessions:.4f}" for number in range(load.sessions)]
