@@ -8,10 +8,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
@@ -96,45 +96,61 @@ def measure(
         for number in range(min(rounds, benchmark.most_rounds)):
             first = number % len(able) if able else 0
             groups = [list(benchmark.cases)] if benchmark.together else [[case] for case in benchmark.cases]
-            for cases in groups:  # one client after another in each, so that a slow minute hits all of them
+            for cases in groups:
                 what, order = f"{benchmark.name}, round {number + 1}, {_names(cases)}", able[first:] + able[:first]
                 if benchmark.turns:
                     say(what)
-                    _take_turns(generator, order, benchmark, cases[0], number, samples, failures)
-                    continue
-                for client in order:
-                    say(f"{what}: {client.name}")
-                    try:
-                        samples += _run(generator, client, cases, number)
-                    except ClientFailed as failure:
-                        failures.append(str(failure))
+                    runs = _at_once(generator, order, cases[0], benchmark.turns, number)
+                else:
+                    runs = _one_after_another(
+                        generator, order, cases, number, lambda name, what=what: say(f"{what}: {name}")
+                    )
+                for found in runs:
+                    if isinstance(found, ClientFailed):
+                        failures.append(str(found))
+                    else:
+                        samples += found
     return samples, failures
 
 
-def _take_turns(
+_Outcome: TypeAlias = "list[Sample] | ClientFailed"
+
+
+def _one_after_another(
     generator: LoadGenerator,
     clients: Sequence[Client],
-    benchmark: Benchmark,
-    case: Case,
+    cases: Sequence[Case],
     number: int,
-    samples: list[Sample],
-    failures: list[str],
-) -> None:
+    say: Callable[[str], None],
+) -> Generator[_Outcome, None, None]:
+    """Run one client after another for the same cases, so that a slow minute hits all of them."""
+    for client in clients:
+        say(client.name)
+        yield _outcome(generator, client, cases, number)
+
+
+def _at_once(
+    generator: LoadGenerator, clients: Sequence[Client], case: Case, turns: int, number: int
+) -> Generator[_Outcome, None, None]:
     """Run all clients at once; each is active when the others rest, for a moment and again."""
     count, length = len(clients), case.given["warm_seconds"] + case.given["seconds"] + _PAUSE
     begins = time.monotonic() + _STARTS + _CONNECTS * case.given["sessions"] * count
-    ends = begins + benchmark.turns * count * length
+    ends = begins + turns * count * length
     with ThreadPoolExecutor(count) as threads:
-        runs = {}
+        runs: list[Future[_Outcome]] = []
         for place, client in enumerate(clients):
-            turns = [begins + (again * count + place) * length for again in range(benchmark.turns)]
-            mine = attrs.evolve(case, given={**case.given, "turns": turns, "ends": ends})
-            runs[client.name] = threads.submit(_run, generator, client, [mine], number)
-        for run in runs.values():
-            try:
-                samples += run.result()
-            except ClientFailed as failure:
-                failures.append(str(failure))
+            mine = [begins + (again * count + place) * length for again in range(turns)]
+            cases = [attrs.evolve(case, given={**case.given, "turns": mine, "ends": ends})]
+            runs.append(threads.submit(_outcome, generator, client, cases, number))
+        for run in runs:
+            yield run.result()
+
+
+def _outcome(generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int) -> _Outcome:
+    try:
+        return _run(generator, client, cases, number)
+    except ClientFailed as failure:
+        return failure
 
 
 def _names(cases: Sequence[Case]) -> str:

@@ -36,6 +36,14 @@ def test_live_ticks_are_evenly_spaced_and_two_thirds_are_audio():
     assert 0.6 < audio / len(frames) < 0.7
 
 
+def test_a_live_load_that_lasts_ends_its_answer_and_begins_again():
+    script = make_script({"script": "live", "rate": "15", "seconds": "1", "lasts": "2.5"})
+    for index in range(2):
+        steps = list(script(index))
+        assert len([step for step in steps if isinstance(step, float)]) == 38
+        assert text_of(steps).count(b'"response.created"') == text_of(steps).count(b'"response.done"') == 3
+
+
 def test_an_interruption_comes_after_the_pause():
     first, pause, second = make_script({"script": "interrupt", "frames": "5", "late": "2", "after": "0.5"})(0)
     assert first.count(b"output_audio.delta") == 5
