@@ -229,6 +229,21 @@ async def test_what_is_read_in_its_place_goes_where_it_goes_else(connected: Conn
     assert await proxy.receive_some() == b"for the library"
 
 
+async def test_nobody_else_reads_while_the_library_has_something_to_take(
+    connected: Connected, nursery: trio.Nursery
+) -> None:
+    proxy, theirs = connected
+    await lend(proxy, nursery)
+    await theirs.send_all(b"for the library")
+    await wait_all_tasks_blocked()
+    assert proxy.lending is not None
+    assert proxy.lending.wait() is None, "what the library makes of it would end the wait"
+    await proxy.receive_some()
+    wait = proxy.lending.wait()
+    assert wait is not None
+    nursery.start_soon(done, wait)
+
+
 async def test_the_end_that_somebody_else_reads_is_the_library_s(connected: Connected, nursery: trio.Nursery) -> None:
     proxy, theirs = connected
     await lend(proxy, nursery)

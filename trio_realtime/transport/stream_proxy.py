@@ -175,7 +175,7 @@ class StreamProxy(trio.abc.Stream):
         """Let the caller read with :meth:`read_aside`, instead of the library, for the length of a block."""
         self._aside = True
         if self.lending is None and self._direct and self._fd >= 0:
-            self.lending = lending_of(self._fd, self._is_free, self._read_if_more)
+            self.lending = lending_of(self._fd, self._may_be_lent, self._read_if_more)
         if self._waiting is not None:
             self._waiting.cancel()
         try:
@@ -214,6 +214,10 @@ class StreamProxy(trio.abc.Stream):
         """Whether the stream may be read aside."""
         behind = self._waiting is not None or self._left_bytes >= BACKLOG
         return not (behind or self._end_seen or self._failure is not None)
+
+    def _may_be_lent(self) -> bool:
+        """Whether others may read aside: not while a message is on its way through the library, which ends their wait."""
+        return not self._left and self._is_free()
 
     async def _lend(self) -> None:
         """Wait until the socket can be read, while others may read it."""
