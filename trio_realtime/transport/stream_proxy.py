@@ -216,7 +216,7 @@ class StreamProxy(trio.abc.Stream):
         return not (behind or self._end_seen or self._failure is not None)
 
     def _may_be_lent(self) -> bool:
-        """Whether others may read aside: not while a message is on its way through the library, which ends their wait."""
+        """Whether others may read aside: not while the library has a message to take, which would end their wait."""
         return not self._left and self._is_free()
 
     async def _lend(self) -> None:
