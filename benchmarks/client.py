@@ -46,6 +46,6 @@ def main(
         waited, clock = waited_seconds(), time.perf_counter()
         numbers = run(request.pop("workload"), request)
         waited, clock = waited_seconds() - waited, time.perf_counter() - clock
-        results.append({**numbers, "wall_s": clock, "waited_share": waited / clock})
+        results.append({"wall_s": clock, "waited_share": waited / clock, **numbers})
     json.dump(results, sys.stdout)
     print()

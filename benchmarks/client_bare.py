@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.client import main
 from benchmarks.frames import BYTES_PER_MS
-from benchmarks.process import cpu_seconds
+from benchmarks.process import Spent, cpu_seconds
 from benchmarks.spread import percentile
 from benchmarks.unframing import PING, masked
 from benchmarks.workloads import turns_left
@@ -110,13 +110,13 @@ def _live(given: Mapping[str, Any]) -> dict[str, Any]:
     for sock in socks:
         selector.register(sock, selectors.EVENT_READ, sock)
     latencies: list[float] = []
-    cpu, turns = 0.0, turns_left(given)
+    spent, turns = Spent(), turns_left(given)
     for begins in turns:
         time.sleep(max(0.0, begins - time.monotonic()))
-        number, began = 0, 0.0
+        number, before = 0, None
         while (now := time.monotonic() - begins) < given["warm_seconds"] + given["seconds"]:
-            if now >= given["warm_seconds"] and not began:
-                began = cpu_seconds()
+            if now >= given["warm_seconds"] and before is None:
+                before = Spent.now()
             due = number * step / count
             if due <= now:
                 socks[number % count].sendall(_GO if number < count else chunk)
@@ -124,14 +124,16 @@ def _live(given: Mapping[str, Any]) -> dict[str, Any]:
             else:
                 for key, _ in selector.select(due - now):
                     ages = _stamps(key.data.recv(_CHUNK))
-                    latencies += ages if began else ()
-        cpu += cpu_seconds() - began
+                    latencies += ages if before else ()
+        if before is not None:
+            spent = spent.plus(Spent.now().since(before))
     time.sleep(max(0.0, given.get("ends", 0.0) - time.monotonic()))
     for sock in socks:
         sock.close()
     latencies.sort()
     return {
-        "core_share": cpu / given["seconds"] / len(turns),
+        "core_share": spent.cpu / (spent.clock or 1.0),
+        "waited_share": spent.waited / (spent.clock or 1.0),
         "p50_ms": percentile(latencies, 50),
         "p99_ms": percentile(latencies, 99),
         "p999_ms": percentile(latencies, 99.9),

@@ -68,13 +68,17 @@ class Client:
             raise ClientFailed(f"{self.name}: " + "\n".join(done.stderr.strip().splitlines()[-12:]))
         return done.stdout
 
-    def run(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def run(self, requests: Sequence[Mapping[str, Any]], timeout: float = _LONGEST) -> list[dict[str, Any]]:
         """Run the program once and give the numbers of each request.
 
+        Args:
+            requests: see client.py.
+            timeout: seconds that it may take (half an hour).
+
         Raises:
-            ClientFailed: it failed, or took longer than half an hour.
+            ClientFailed: it failed, or took longer.
         """
-        out = self._run([*self.command, *map(json.dumps, requests)], _LONGEST)
+        out = self._run([*self.command, *map(json.dumps, requests)], timeout)
         results: list[dict[str, Any]] = json.loads(out.strip().splitlines()[-1])
         return results
 

@@ -197,6 +197,7 @@ def _live(*, quick: bool) -> Benchmark:
             Metric("p50_ms", "latency p50, ms", 2),
             Metric("p99_ms", "latency p99, ms", 2),
             Metric("p999_ms", "latency p99.9, ms", 2),
+            Metric("gc_ms", "a full pass of the garbage collector, ms", 0),
             Metric("sends_per_session_s", "sent a second and call", compared=False),
         ],
         charts=[

@@ -1,4 +1,4 @@
-"""What a process knows about itself, without anything to install: CPU time and memory."""
+"""What a process knows about itself, without much to install: CPU time and memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-__all__ = ["apart", "cpu_seconds", "forget_peak", "peak_mb", "rss_mb", "settled_rss_mb", "waited_seconds"]
+import attrs
+
+__all__ = [
+    "Spent",
+    "apart",
+    "cpu_seconds",
+    "forget_peak",
+    "full_pass_ms",
+    "peak_mb",
+    "rss_mb",
+    "settled_rss_mb",
+    "waited_seconds",
+]
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -48,6 +60,44 @@ def waited_seconds() -> float:
         return int(_SCHED.read_text(encoding="ascii").split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+@attrs.frozen
+class Spent:
+    """What a process has spent, until now or in a while.
+
+    Attributes:
+        cpu: see :func:`cpu_seconds`.
+        clock: seconds.
+        waited: see :func:`waited_seconds`.
+        full_passes: of the garbage collector, over all objects.
+    """
+
+    cpu: float = 0.0
+    clock: float = 0.0
+    waited: float = 0.0
+    full_passes: int = 0
+
+    @classmethod
+    def now(cls) -> Self:
+        """Give what this process has spent until now."""
+        return cls(cpu_seconds(), time.monotonic(), waited_seconds(), gc.get_stats()[-1]["collections"])
+
+    def since(self, before: Self) -> Self:
+        """Give what was spent after an earlier moment."""
+        return self.plus(before, -1)
+
+    def plus(self, other: Self, sign: Literal[1, -1] = 1) -> Self:
+        """Give the sum, or the difference."""
+        mine, others = attrs.astuple(self), attrs.astuple(other)
+        return type(self)(*(one + sign * another for one, another in zip(mine, others, strict=True)))
+
+
+def full_pass_ms() -> float:
+    """Let the garbage collector look at all objects, and give how long that took in milliseconds."""
+    began = time.perf_counter()
+    gc.collect()
+    return (time.perf_counter() - began) * 1000
 
 
 def _status_mb(name: str) -> float | None:

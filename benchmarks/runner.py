@@ -25,6 +25,7 @@ __all__ = ["LoadGenerator", "Sample", "load_generator", "measure"]
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _STARTS: Final = 3.0  # seconds until a client's process connects, at most
 _CONNECTS: Final = 0.015  # seconds for each connection
+_LEAVES: Final = 60.0  # seconds to disconnect, at most
 _PAUSE: Final = 0.2  # seconds between two turns, in which the last audio is delivered
 
 
@@ -98,13 +99,11 @@ def measure(
             groups = [list(benchmark.cases)] if benchmark.together else [[case] for case in benchmark.cases]
             for cases in groups:
                 what, order = f"{benchmark.name}, round {number + 1}, {_names(cases)}", able[first:] + able[:first]
+                say(what)
                 if benchmark.turns:
-                    say(what)
                     runs = _at_once(generator, order, cases[0], benchmark.turns, number)
                 else:
-                    runs = _one_after_another(
-                        generator, order, cases, number, lambda name, what=what: say(f"{what}: {name}")
-                    )
+                    runs = _one_after_another(generator, order, cases, number, say)
                 for found in runs:
                     if isinstance(found, ClientFailed):
                         failures.append(str(found))
@@ -125,30 +124,45 @@ def _one_after_another(
 ) -> Generator[_Outcome, None, None]:
     """Run one client after another for the same cases, so that a slow minute hits all of them."""
     for client in clients:
-        say(client.name)
+        say(f"  {client.name}")
         yield _outcome(generator, client, cases, number)
 
 
 def _at_once(
     generator: LoadGenerator, clients: Sequence[Client], case: Case, turns: int, number: int
 ) -> Generator[_Outcome, None, None]:
-    """Run all clients at once; each is active when the others rest, for a moment and again."""
+    """Run all clients at once; each is active when the others rest, for a moment and again.
+
+    Every second time in the reverse order, so that nobody comes behind the same other always.
+    """
     count, length = len(clients), case.given["warm_seconds"] + case.given["seconds"] + _PAUSE
     begins = time.monotonic() + _STARTS + _CONNECTS * case.given["sessions"] * count
     ends = begins + turns * count * length
-    with ThreadPoolExecutor(count) as threads:
+    timeout = ends + _LEAVES - time.monotonic()
+    with ThreadPoolExecutor(max(1, count)) as threads:
         runs: list[Future[_Outcome]] = []
         for place, client in enumerate(clients):
-            mine = [begins + (again * count + place) * length for again in range(turns)]
-            cases = [attrs.evolve(case, given={**case.given, "turns": mine, "ends": ends})]
-            runs.append(threads.submit(_outcome, generator, client, cases, number))
+            places = [again * count + (count - 1 - place if again % 2 else place) for again in range(turns)]
+            mine = {"turns": [begins + at * length for at in places], "ends": ends}
+            cases = [attrs.evolve(case, given={**case.given, **mine})]
+            runs.append(threads.submit(_outcome, generator, client, cases, number, timeout))
         for run in runs:
-            yield run.result()
+            found = run.result()
+            yield found if isinstance(found, ClientFailed) else [_of_turns(sample, turns) for sample in found]
 
 
-def _outcome(generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int) -> _Outcome:
+def _of_turns(sample: Sample, turns: int) -> Sample:
+    """Say how many turns a client has missed; what the load generator has spent meanwhile, it did for all clients."""
+    numbers = {**sample.numbers, "turns_left_out": turns - sample.numbers.get("turns", 0)}
+    del numbers["server_cpu_s"]
+    return attrs.evolve(sample, numbers=numbers)
+
+
+def _outcome(
+    generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int, timeout: float | None = None
+) -> _Outcome:
     try:
-        return _run(generator, client, cases, number)
+        return _run(generator, client, cases, number, timeout)
     except ClientFailed as failure:
         return failure
 
@@ -157,7 +171,9 @@ def _names(cases: Sequence[Case]) -> str:
     return ", ".join(case.name for case in cases)
 
 
-def _run(generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int) -> list[Sample]:
+def _run(
+    generator: LoadGenerator, client: Client, cases: Sequence[Case], number: int, timeout: float | None = None
+) -> list[Sample]:
     """Run one process of a client, for one or more cases."""
     if cases[0].workload == "import":
         return [Sample(number, client.name, cases[0].name, client.measure_import())]
@@ -172,7 +188,7 @@ def _run(generator: LoadGenerator, client: Client, cases: Sequence[Case], number
         for case, name in zip(cases, ids, strict=True)
     ]
     cpu = generator.stats("")["server_cpu_s"]
-    results = client.run(requests)
+    results = client.run(requests) if timeout is None else client.run(requests, timeout)
     cpu = generator.stats("")["server_cpu_s"] - cpu
     return [
         Sample(number, client.name, case.name, _completed(numbers, generator.stats(name), cpu))

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import gc
 import json
+import resource
 import sys
 import time
 from base64 import b64encode
@@ -188,7 +189,15 @@ class Connection(asyncio.Protocol):
                 return
 
 
+def _allow_files() -> None:
+    """Let this process have as many connections as the system lets it: all clients of a case are connected at once."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems name a limit that they do not allow
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def _main(host: str, port: int, *, until_eof: bool) -> None:
+    _allow_files()
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, Protocol, TypeAlias
 
 from benchmarks.frames import BYTES_PER_MS, audio_stamp, text_stamp
-from benchmarks.process import cpu_seconds, forget_peak, peak_mb, rss_mb, settled_rss_mb
+from benchmarks.process import Spent, cpu_seconds, forget_peak, full_pass_ms, peak_mb, rss_mb, settled_rss_mb
 from benchmarks.spread import percentile
 
 __all__ = ["GO", "WORKLOADS", "Kit", "Numbers", "Workload", "turns_left"]
@@ -185,7 +185,7 @@ class _Call:
     async def _speak(self, session: Any, chunk: bytes, due: float, ends: float) -> None:
         load, sleep = self._load, self._kit.sleep
         step = load.chunk_ms / 1000
-        while due < ends:
+        while due < ends and time.monotonic() < ends:  # who could not keep up is silent all the same
             due += step
             late = time.monotonic() - due
             await sleep(max(0.0, -late))
@@ -212,6 +212,8 @@ class _Load:
 async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
     """Hold ``sessions`` calls at once for ``seconds``, after ``warm_seconds`` that do not count.
 
+    The garbage collector makes a full pass before, and is left alone from there on.
+
     With ``turns``, times of CLOCK_MONOTONIC, they are silent but for so long from each of these times on, and are held
     until ``ends``: to end them costs, which is not to happen in the turns of others. A turn whose time has come before
     all are connected is left out.
@@ -222,17 +224,18 @@ async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
     async def measure() -> None:
         while load.connected < load.sessions:
             await kit.sleep(0.05)
+        result["gc_ms"] = full_pass_ms()  # it is due soon, and chance would decide who is measured meanwhile
         load.turns = turns_left(given)
-        cpu = clock = 0.0
+        spent = Spent()
         for begins in load.turns:
             await kit.sleep(max(0.0, begins + given["warm_seconds"] - time.monotonic()))
-            cpu, clock = cpu - cpu_seconds(), clock - time.monotonic()
+            before = Spent.now()
             load.recording = True
             await kit.sleep(given["seconds"])
             load.recording = False
-            cpu, clock = cpu + cpu_seconds(), clock + time.monotonic()
+            spent = spent.plus(Spent.now().since(before))
         await kit.sleep(max(0.0, given.get("ends", 0.0) - time.monotonic()))
-        result.update(_live_numbers(load, cpu, clock), turns=len(load.turns))
+        result.update(_live_numbers(load, spent), turns=len(load.turns))
 
     urls = [f"{given['url']}&phase={number / load.sessions:.4f}" for number in range(load.sessions)]
     await kit.together([_Call(kit, url, load, number).run for number, url in enumerate(urls)], until=measure)
@@ -252,7 +255,8 @@ def turns_left(given: Mapping[str, Any]) -> list[float]:
     return turns
 
 
-def _live_numbers(load: _Load, cpu: float, clock: float) -> Numbers:
+def _live_numbers(load: _Load, spent: Spent) -> Numbers:
+    cpu, clock = spent.cpu, spent.clock
     received = len(load.latencies_ms)
     ordered = sorted(load.latencies_ms)
     return {
@@ -265,6 +269,8 @@ def _live_numbers(load: _Load, cpu: float, clock: float) -> Numbers:
         "events_per_session_s": received / load.sessions / clock,
         "sends_per_session_s": load.sent / load.sessions / clock,
         "late_ms": load.late_s * 1000,
+        "waited_share": spent.waited / clock,
+        "full_passes": spent.full_passes,
         "errors": load.errors,
     }
 

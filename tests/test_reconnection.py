@@ -659,8 +659,26 @@ async def test_an_update_that_was_not_answered_is_asked_for_again(autojump_clock
 # -- the time limit -------------------------------------------------------------------------------------------------------
 
 
+class Steps(trio.abc.Instrument):
+    """Counts the turns of all tasks: what waits must not look again and again meanwhile."""
+
+    def __init__(self):
+        self.count = 0
+
+    def before_task_step(self, _):
+        self.count += 1
+
+
+@pytest.fixture
+async def steps():
+    steps = Steps()
+    trio.lowlevel.add_instrument(steps)
+    yield steps
+    trio.lowlevel.remove_instrument(steps)
+
+
 @pytest.mark.wire_in_memory  # for its speed
-async def test_three_hours_in_one_iterator(autojump_clock):
+async def test_three_hours_in_one_iterator(autojump_clock, steps):
     async with calling() as (session, server):
         for hour in range(1, 4):
             await turn(session, f"Say number {hour}")
@@ -672,6 +690,7 @@ async def test_three_hours_in_one_iterator(autojump_clock):
         assert session.statistics().reconnects == 3
         assert [connection.close_code for connection in server.connections[:3]] == [1000] * 3
         assert len(server.connections[3].state.conversation) == 8
+    assert steps.count < 1_000
 
 
 async def collect_for(session, kind, *, seconds, **fields):
@@ -685,7 +704,7 @@ async def collect_for(session, kind, *, seconds, **fields):
 
 
 @pytest.mark.wire_in_memory  # for its speed
-async def test_the_expiry_itself_is_survived_three_times(autojump_clock):
+async def test_the_expiry_itself_is_survived_three_times(autojump_clock, steps):
     wrong = {"session_seconds": 3500, "wall_clock": lambda: wall_clock() + 600}  # a clock that is not ours
     async with calling(config={"reconnect": {"before_expiry": 0}}, **wrong) as (session, server):
         for hour in range(1, 4):
@@ -694,6 +713,7 @@ async def test_the_expiry_itself_is_survived_three_times(autojump_clock):
             assert "maximum duration" in of(events, "connection")[0].reason
         assert len(words(session)) == 6
         assert len(server.connections) == 4
+    assert steps.count < 1_000
 
 
 async def test_the_change_waits_for_a_turn_boundary(autojump_clock):

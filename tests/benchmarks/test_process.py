@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks.process import apart
+from benchmarks.process import Spent, apart, full_pass_ms
 
 SHOW = "import os; print(*sorted(os.sched_getaffinity(0)))"
 
@@ -32,3 +32,15 @@ def test_where_nobody_can_choose_nothing_is_changed(monkeypatch: pytest.MonkeyPa
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     with apart("clients"):
         assert not hasattr(os, "sched_getaffinity")
+
+
+def test_what_was_spent_in_parts_is_added_up() -> None:
+    first = Spent(3.0, 10.0, 0.5, 2).since(Spent(1.0, 4.0, 0.25, 1))
+    assert first == Spent(2.0, 6.0, 0.25, 1)
+    assert first.plus(Spent(1.0, 1.0, 0.0, 0)) == Spent(3.0, 7.0, 0.25, 1)
+
+
+def test_a_full_pass_of_the_garbage_collector_is_counted() -> None:
+    before = Spent.now()
+    assert full_pass_ms() > 0
+    assert Spent.now().since(before).full_passes == 1

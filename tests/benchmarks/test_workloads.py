@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from time import perf_counter
 from types import SimpleNamespace
 
 import pytest
 import trio
 
-from benchmarks import workloads
+from benchmarks import process, workloads
 from benchmarks.client_ours import TrioKit
 from benchmarks.workloads import GO, WORKLOADS, turns_left
 
@@ -18,38 +19,44 @@ def one_clock(monkeypatch):
     """The system's clock is trio's."""
     clock = SimpleNamespace(monotonic=trio.current_time, monotonic_ns=lambda: int(trio.current_time() * 1e9))
     monkeypatch.setattr(workloads, "time", clock)
+    of_a_process = {"process_time": trio.current_time, "perf_counter": perf_counter}
+    monkeypatch.setattr(process, "time", SimpleNamespace(**vars(clock), **of_a_process))
 
 
-class Quiet:
-    """A session to which nothing is said."""
+class Talkative:
+    """A session that gives a word a second, each half a second old. Sending takes a while."""
 
-    def __init__(self):
+    def __init__(self, takes):
+        self.takes = takes
         self.sent: list[tuple[float, bytes]] = []
 
     async def send_audio(self, audio):
         self.sent.append((trio.current_time(), audio))
+        await trio.sleep(self.takes)
 
     def __aiter__(self):
         return self
 
     async def __anext__(self):
-        await trio.sleep_forever()
+        await trio.sleep(1)
+        said = int((trio.current_time() - 0.5) * 1e9)
+        return SimpleNamespace(type="transcript", delta=f"{said:020d}")
 
 
-class QuietKit(TrioKit):
-    def __init__(self, connect_seconds):
-        self.connect_seconds = connect_seconds
-        self.sessions: list[Quiet] = []
+class TalkativeKit(TrioKit):
+    def __init__(self, connect_seconds, takes):
+        self.connect_seconds, self.takes = connect_seconds, takes
+        self.sessions: list[Talkative] = []
 
     @asynccontextmanager
     async def session(self, url):
         await trio.sleep(self.connect_seconds)
-        self.sessions.append(Quiet())
+        self.sessions.append(Talkative(self.takes))
         yield self.sessions[-1]
 
 
-async def live(connect_seconds, **given):
-    kit = QuietKit(connect_seconds)
+async def live(connect_seconds, takes=0.0, **given):
+    kit = TalkativeKit(connect_seconds, takes)
     request = {"sessions": 2, "url": "ws://x/?a", "warm_seconds": 0.5, "seconds": 1.5, **given}
     return kit, await WORKLOADS["live"](kit, request)
 
@@ -63,7 +70,21 @@ async def test_calls_are_active_in_their_turns_only_and_held_to_the_end(autojump
         assert len(first) == len(second) == pytest.approx(101, abs=1)
         assert [round(at / 10) * 10 for at, audio in session.sent if audio == GO] == [10, 20]
     assert numbers["turns"] == 2
+    assert numbers["events_per_session_s"] * 2 * 3.0 == pytest.approx(2 * 3, abs=2), (
+        "what comes elsewhere does not count"
+    )
+    assert numbers["p50_ms"] == pytest.approx(500)
+    assert numbers["full_passes"] == 0
+    assert numbers["gc_ms"] > 0
     assert numbers["sends_per_session_s"] == pytest.approx(50, rel=0.02)
+
+
+async def test_who_does_not_keep_up_is_silent_in_the_turns_of_others(autojump_clock):
+    kit, numbers = await live(1, takes=0.03, turns=[10.0, 20.0], ends=30.0)
+    for session in kit.sessions:
+        assert not [at for at, _ in session.sent if not any(a <= at <= a + 2.1 for a in (10, 20))]
+    assert numbers["sends_per_session_s"] == pytest.approx(33, rel=0.05)
+    assert numbers["late_ms"] > 500
 
 
 async def test_a_turn_that_came_too_early_is_left_out(autojump_clock):
