@@ -19,7 +19,7 @@ __all__ = [
     "apart",
     "cpu_seconds",
     "forget_peak",
-    "full_pass_ms",
+    "freeze_ms",
     "peak_mb",
     "rss_mb",
     "settled_rss_mb",
@@ -70,18 +70,16 @@ class Spent:
         cpu: see :func:`cpu_seconds`.
         clock: seconds.
         waited: see :func:`waited_seconds`.
-        full_passes: of the garbage collector, over all objects.
     """
 
     cpu: float = 0.0
     clock: float = 0.0
     waited: float = 0.0
-    full_passes: int = 0
 
     @classmethod
     def now(cls) -> Self:
         """Give what this process has spent until now."""
-        return cls(cpu_seconds(), time.monotonic(), waited_seconds(), gc.get_stats()[-1]["collections"])
+        return cls(cpu_seconds(), time.monotonic(), waited_seconds())
 
     def since(self, before: Self) -> Self:
         """Give what was spent after an earlier moment."""
@@ -93,11 +91,13 @@ class Spent:
         return type(self)(*(one + sign * another for one, another in zip(mine, others, strict=True)))
 
 
-def full_pass_ms() -> float:
-    """Let the garbage collector look at all objects, and give how long that took in milliseconds."""
-    began = time.perf_counter()
+def freeze_ms() -> float:
+    """Let the garbage collector look at all objects once and never again; gives its CPU time in milliseconds."""
+    began = cpu_seconds()
     gc.collect()
-    return (time.perf_counter() - began) * 1000
+    took = cpu_seconds() - began
+    gc.freeze()
+    return took * 1000
 
 
 def _status_mb(name: str) -> float | None:

@@ -131,7 +131,7 @@ def verdicts(found: Iterable[Row]) -> str:
 
 
 def notes(samples: Sequence[Sample]) -> list[str]:
-    """Say what makes numbers doubtful: errors, a busy machine, late microphones, missing turns, long pauses."""
+    """Say what makes numbers doubtful: errors, a busy machine, late microphones, missing turns."""
     found: list[str] = []
     for client in dict.fromkeys(sample.client for sample in samples):
         mine = [sample.numbers for sample in samples if sample.client == client]
@@ -139,7 +139,6 @@ def notes(samples: Sequence[Sample]) -> list[str]:
         waited = [numbers["waited_share"] for numbers in mine if numbers.get("waited_share", 0.0) > _BUSY]
         late = max((numbers.get("late_ms", 0.0) for numbers in mine), default=0.0)
         left_out = sum(numbers.get("turns_left_out", 0) for numbers in mine)
-        passes = sum(numbers.get("full_passes", 0) for numbers in mine)
         if errors:
             found.append(f"{client}: {errors} error events")
         if waited:
@@ -149,8 +148,6 @@ def notes(samples: Sequence[Sample]) -> list[str]:
             found.append(f"{client}: microphone up to {late:,.0f} ms late: it could not keep up")
         if left_out:
             found.append(f"{client}: {left_out} turns left out: it was not connected in time, or knows of no turns")
-        if passes:
-            found.append(f"{client}: {passes} full passes of the garbage collector in what was measured")
     return found
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from statistics import median
 from typing import Any, Final, Protocol, TypeAlias
 
 from benchmarks.frames import BYTES_PER_MS, audio_stamp, text_stamp
-from benchmarks.process import Spent, cpu_seconds, forget_peak, full_pass_ms, peak_mb, rss_mb, settled_rss_mb
+from benchmarks.process import Spent, cpu_seconds, forget_peak, freeze_ms, peak_mb, rss_mb, settled_rss_mb
 from benchmarks.spread import percentile
 
 __all__ = ["GO", "WORKLOADS", "Kit", "Numbers", "Workload", "turns_left"]
@@ -208,11 +209,16 @@ class _Load:
         self.latencies_ms: list[float] = []
         self.late_s = 0.0
 
+    @property
+    def messages(self) -> int:
+        """Messages that count, in and out."""
+        return len(self.latencies_ms) + self.sent
+
 
 async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
     """Hold ``sessions`` calls at once for ``seconds``, after ``warm_seconds`` that do not count.
 
-    The garbage collector makes a full pass before, and is left alone from there on.
+    What there is when all are connected is left alone by the garbage collector from there on.
 
     With ``turns``, times of CLOCK_MONOTONIC, they are silent but for so long from each of these times on, and are held
     until ``ends``: to end them costs, which is not to happen in the turns of others. A turn whose time has come before
@@ -224,18 +230,20 @@ async def live(kit: Kit, given: Mapping[str, Any]) -> Numbers:
     async def measure() -> None:
         while load.connected < load.sessions:
             await kit.sleep(0.05)
-        result["gc_ms"] = full_pass_ms()  # it is due soon, and chance would decide who is measured meanwhile
+        result["gc_ms"] = freeze_ms()  # else chance would decide who is measured during a full pass
         load.turns = turns_left(given)
-        spent = Spent()
+        spent, costs = Spent(), list[float]()
         for begins in load.turns:
             await kit.sleep(max(0.0, begins + given["warm_seconds"] - time.monotonic()))
-            before = Spent.now()
+            before, messages = Spent.now(), load.messages
             load.recording = True
             await kit.sleep(given["seconds"])
             load.recording = False
-            spent = spent.plus(Spent.now().since(before))
+            part = Spent.now().since(before)
+            spent = spent.plus(part)
+            costs.append(part.cpu / max(1, load.messages - messages) * 1e6)
         await kit.sleep(max(0.0, given.get("ends", 0.0) - time.monotonic()))
-        result.update(_live_numbers(load, spent), turns=len(load.turns))
+        result.update(_live_numbers(load, spent), cpu_us_per_message=median(costs), turn_costs=costs)
 
     urls = [f"{given['url']}&phase={number / load.sessions:.4f}" for number in range(load.sessions)]
     await kit.together([_Call(kit, url, load, number).run for number, url in enumerate(urls)], until=measure)
@@ -261,7 +269,6 @@ def _live_numbers(load: _Load, spent: Spent) -> Numbers:
     ordered = sorted(load.latencies_ms)
     return {
         "core_share": cpu / clock,
-        "cpu_us_per_message": cpu / max(1, received + load.sent) * 1e6,
         "p50_ms": percentile(ordered, 50),
         "p99_ms": percentile(ordered, 99),
         "p999_ms": percentile(ordered, 99.9),
@@ -270,7 +277,7 @@ def _live_numbers(load: _Load, spent: Spent) -> Numbers:
         "sends_per_session_s": load.sent / load.sessions / clock,
         "late_ms": load.late_s * 1000,
         "waited_share": spent.waited / clock,
-        "full_passes": spent.full_passes,
+        "turns": len(load.turns),
         "errors": load.errors,
     }
 

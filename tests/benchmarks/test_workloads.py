@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from time import perf_counter
 from types import SimpleNamespace
 
 import pytest
@@ -19,8 +18,8 @@ def one_clock(monkeypatch):
     """The system's clock is trio's."""
     clock = SimpleNamespace(monotonic=trio.current_time, monotonic_ns=lambda: int(trio.current_time() * 1e9))
     monkeypatch.setattr(workloads, "time", clock)
-    of_a_process = {"process_time": trio.current_time, "perf_counter": perf_counter}
-    monkeypatch.setattr(process, "time", SimpleNamespace(**vars(clock), **of_a_process))
+    monkeypatch.setattr(process, "time", SimpleNamespace(process_time=trio.current_time, **vars(clock)))
+    monkeypatch.setattr(workloads, "freeze_ms", lambda: 1.0)
 
 
 class Talkative:
@@ -74,8 +73,7 @@ async def test_calls_are_active_in_their_turns_only_and_held_to_the_end(autojump
         "what comes elsewhere does not count"
     )
     assert numbers["p50_ms"] == pytest.approx(500)
-    assert numbers["full_passes"] == 0
-    assert numbers["gc_ms"] > 0
+    assert len(numbers["turn_costs"]) == 2
     assert numbers["sends_per_session_s"] == pytest.approx(50, rel=0.02)
 
 
