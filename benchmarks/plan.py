@@ -205,7 +205,7 @@ def _live(*, quick: bool) -> Benchmark:
             Chart("lines", "p50_ms", "Latency, median, ms", log=True),
             Chart("lines", "p99_ms", "Latency, p99, ms", log=True),
         ],
-        turns=1 if quick else 6,
+        turns=2 if quick else 6,
         bare=True,
     )
 

@@ -74,6 +74,7 @@ async def test_calls_are_active_in_their_turns_only_and_held_to_the_end(autojump
     )
     assert numbers["p50_ms"] == pytest.approx(500)
     assert len(numbers["turn_costs"]) == 2
+    assert numbers["cpu_us_per_message"] == min(numbers["turn_costs"])
     assert numbers["sends_per_session_s"] == pytest.approx(50, rel=0.02)
 
 
